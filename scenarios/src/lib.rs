@@ -2,5 +2,7 @@
 //!
 //! In reading order:
 //! - [`scenario`]: what a scenario file says.
+//! - [`trace`]: what is written down when one is played.
 
 pub mod scenario;
+pub mod trace;

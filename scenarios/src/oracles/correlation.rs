@@ -1,0 +1,85 @@
+//! Every answer is the answer to its own request, exactly once, and nothing runs twice.
+//!
+//! An answer carries the mark that the upstream minted for exactly that call, so an answer handed to
+//! another request is seen even when both are the same user's and both texts look alike.
+
+use serde_json::Value;
+
+use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use crate::trace::{
+    Index,
+    index::{Answer, MarkKind, Message},
+};
+
+/// Judges every exchange that was a JSON-RPC request.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for message in index.messages.values() {
+        findings.extend(executions(index, message));
+        let (Some(answer), Some(id)) = (&message.answer, rpc::request_id(message.body)) else { continue };
+        findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, message, answer)));
+    }
+    findings
+}
+
+fn finding(message: &Message<'_>, headline: String, expected: String, received: String, at: usize) -> Finding {
+    Finding {
+        oracle: Oracle::Correlation,
+        kind: Kind::Correlation,
+        headline,
+        step: message.step,
+        span: None,
+        expected,
+        received,
+        crossing: None,
+        at,
+    }
+}
+
+/// One response, with the id as the client wrote it: number and string are different ids.
+fn own_id(message: &Message<'_>, answer: &Answer<'_>, id: &Value) -> Option<Finding> {
+    let responses = rpc::responses(answer);
+    if responses.len() > 1 {
+        let headline = format!("{} got {} answers to one request", message.actor, responses.len());
+        return Some(finding(message, headline, "one answer".into(), rpc::brief(answer), answer.at));
+    }
+    // A refusal before the request was understood (401, 404, ...) may leave the id out.
+    let response = responses.first().filter(|_| answer.status == 200)?;
+    let got = response.get("id").unwrap_or(&Value::Null);
+    (got != id).then(|| {
+        let headline = format!("{} asked with id {id} and was answered with id {got}", message.actor);
+        finding(message, headline, format!("\"id\": {id}"), rpc::brief(answer), answer.at)
+    })
+}
+
+/// The answer marks in it were minted for this very call.
+fn own_answer(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    let foreign = index.marks_in(answer.body).find_map(|mark| {
+        let arrival = index.arrivals.get(&mark.minted.filter(|_| mark.kind == MarkKind::Answer)?)?;
+        let cause = arrival.cause?;
+        (cause != message.exchange).then(|| index.message_of(cause)).flatten()
+    })?;
+    let headline = format!(
+        "{}'s request (exchange {}) was answered with the answer to {}'s (exchange {})",
+        message.actor, message.exchange, foreign.actor, foreign.exchange
+    );
+    let expected = format!("the answer minted for exchange {}", message.exchange);
+    let mut finding = finding(message, headline, expected, rpc::brief(answer), answer.at);
+    finding.crossing = Some(Crossing {
+        what: format!("the answer to exchange {}", foreign.exchange),
+        owner: foreign.actor.to_string(),
+        reached: message.actor.to_string(),
+    });
+    Some(finding)
+}
+
+/// A call ran at most once upstream, however often a connection broke.
+fn executions(index: &Index<'_>, message: &Message<'_>) -> Option<Finding> {
+    let arrivals: Vec<_> = index.arrivals_of(message.exchange).collect();
+    let ran: u64 = arrivals.iter().map(|a| a.executed).sum();
+    (ran > 1).then(|| {
+        let headline = format!("one call of {} ran {ran} times on `{}`", message.actor, message.upstream);
+        let at = arrivals.last().map_or(message.at, |a| a.at);
+        finding(message, headline, "one call runs at most once".into(), format!("{ran} executions"), at)
+    })
+}

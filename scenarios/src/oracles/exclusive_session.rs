@@ -1,0 +1,87 @@
+//! An upstream session serves one owner, and an owner keeps one upstream session.
+//!
+//! Who an owner is follows from the target's declared sharing level: a client session, a user, or
+//! nobody. The first rule finds merged sessions, a leak waiting for a stateful upstream. The second
+//! finds the opposite: a hub that opens a session for each call leaks nothing and forgets everything,
+//! which is a loss and is counted as one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, Kind, Oracle, finding::Crossing};
+use crate::trace::{
+    Index, Sharing,
+    index::{Arrival, Message},
+};
+
+/// Judges all upstream sessions.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    if index.facts.sharing == Sharing::Shared {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let mut owners: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut sessions: BTreeMap<(String, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut arrivals: Vec<&Arrival<'_>> = index.arrivals.values().collect();
+    arrivals.sort_by_key(|arrival| arrival.at);
+    for arrival in arrivals {
+        let Some(session) = arrival.session else { continue };
+        let Some(message) = arrival.cause.and_then(|cause| index.message_of(cause)) else { continue };
+        let owner = owner(index.facts.sharing, message);
+        let of_session = owners.entry((arrival.upstream, session)).or_default();
+        if of_session.insert(owner.clone()) && of_session.len() > 1 {
+            findings.push(shared(arrival, message, of_session));
+        }
+        let of_owner = sessions.entry((owner, arrival.upstream)).or_default();
+        if of_owner.insert(session) && of_owner.len() > 1 {
+            findings.push(scattered(arrival, message, of_owner.len()));
+        }
+    }
+    findings
+}
+
+fn owner(sharing: Sharing, message: &Message<'_>) -> String {
+    match (sharing, message.session_used()) {
+        (Sharing::PerSession, Some(session)) => format!("{} (session {})", message.actor, short(session)),
+        (Sharing::PerSession, None) => message.actor.to_string(),
+        (Sharing::PerUser | Sharing::Shared, _) => message.actor.user.clone(),
+    }
+}
+
+/// A session id is a bearer secret: reports show its beginning only.
+fn short(session: &str) -> String {
+    session.chars().take(6).chain(['…']).collect()
+}
+
+fn shared(arrival: &Arrival<'_>, message: &Message<'_>, owners: &BTreeSet<String>) -> Finding {
+    let all = owners.iter().cloned().collect::<Vec<_>>().join(" and ");
+    let other = owners.iter().find(|o| !o.starts_with(&message.actor.to_string()));
+    Finding {
+        oracle: Oracle::ExclusiveSession,
+        kind: Kind::Leak,
+        headline: format!("one upstream session of `{}` served {all}", arrival.upstream),
+        step: message.step,
+        span: None,
+        expected: "an upstream session of its own for every owner".into(),
+        received: format!("a request of {} on the session of {all}", message.actor),
+        crossing: Some(Crossing {
+            what: format!("upstream session of `{}`", arrival.upstream),
+            owner: other.cloned().unwrap_or(all),
+            reached: message.actor.to_string(),
+        }),
+        at: arrival.at,
+    }
+}
+
+fn scattered(arrival: &Arrival<'_>, message: &Message<'_>, count: usize) -> Finding {
+    Finding {
+        oracle: Oracle::ExclusiveSession,
+        kind: Kind::Loss,
+        headline: format!("{}'s session was continued on another session of `{}`", message.actor, arrival.upstream),
+        step: message.step,
+        span: None,
+        expected: format!("every request of this session on one session of `{}`", arrival.upstream),
+        received: format!("upstream session number {count}: what the earlier ones remember is lost"),
+        crossing: None,
+        at: arrival.at,
+    }
+}

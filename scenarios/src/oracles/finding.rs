@@ -1,0 +1,106 @@
+//! What an oracle says: which promise was broken, at which step, by which bytes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::source::Span;
+
+/// One broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Who says so.
+    pub oracle: Oracle,
+    /// What sort of harm it is.
+    pub kind: Kind,
+    /// One sentence: who, what, whose.
+    pub headline: String,
+    /// The step at which it showed.
+    pub step: usize,
+    /// The part of the step that made the promise, where the file made one.
+    pub span: Option<Span>,
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub received: String,
+    /// Whose mark or credential reached whom, for the picture.
+    pub crossing: Option<Crossing>,
+    /// The event that shows it, as a position in the trace.
+    pub at: usize,
+}
+
+/// Something of one user's that reached another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crossing {
+    /// What crossed: a mark, a credential, a session.
+    pub what: String,
+    /// Whose it is.
+    pub owner: String,
+    /// Who got it or was served with it.
+    pub reached: String,
+}
+
+/// The oracle that spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Oracle {
+    /// The file's own `expect`.
+    Expectation,
+    /// Another's mark or secret was delivered.
+    Leak,
+    /// The wrong credential or identity went upstream.
+    Identity,
+    /// An upstream session with two owners, or an owner with two sessions.
+    ExclusiveSession,
+    /// An answer to something else, or work done twice.
+    Correlation,
+    /// A wrong or telling refusal.
+    Refusal,
+    /// Guessable or repeated session ids.
+    SessionIds,
+    /// A different answer than alone.
+    Noninterference,
+}
+
+/// Kinds of finding, told apart in every summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Something of one user's reached another.
+    Leak,
+    /// Something of a user's own was forgotten or never delivered.
+    Loss,
+    /// An access was let in that must be refused, refused for the wrong reason, or refused tellingly.
+    Refusal,
+    /// One user's load, failure or limit harmed another.
+    Interference,
+    /// An answer to another request, or one request done twice.
+    Correlation,
+}
+
+impl fmt::Display for Oracle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Oracle::Expectation => "expectation",
+            Oracle::Leak => "leak",
+            Oracle::Identity => "identity",
+            Oracle::ExclusiveSession => "exclusive-session",
+            Oracle::Correlation => "correlation",
+            Oracle::Refusal => "refusal",
+            Oracle::SessionIds => "session-ids",
+            Oracle::Noninterference => "noninterference",
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Leak => "leak",
+            Kind::Loss => "loss",
+            Kind::Refusal => "refusal",
+            Kind::Interference => "interference",
+            Kind::Correlation => "correlation",
+        })
+    }
+}

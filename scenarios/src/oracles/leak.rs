@@ -1,0 +1,141 @@
+//! Nobody receives another user's mark, and nobody receives a secret.
+//!
+//! Looked for in every header and body delivered to an actor. A mark belongs to a *user* here: what
+//! one client of a user gets of another client's is the business of `exclusive_session` and
+//! `noninterference`, because data at rest of one account is rightly seen by both. A mark whose
+//! owner the trace does not tell is never judged.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use crate::trace::{
+    Index,
+    index::{Answer, MarkKind, Message},
+    sight::Sight,
+};
+
+/// Judges everything that was delivered.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let secrets = Secrets::of(index);
+    let mut findings = Vec::new();
+    for message in index.messages.values() {
+        let Some(answer) = &message.answer else { continue };
+        let delivered = delivered_text(answer);
+        if let Some(finding) = foreign_mark(index, message, answer, &delivered) {
+            findings.push(finding);
+        }
+        findings.extend(secrets.judge(message, answer, &delivered));
+    }
+    findings
+}
+
+/// Headers and body in one text: a mark in a header is as much a leak as one in a body.
+fn delivered_text(answer: &Answer<'_>) -> String {
+    let mut text = String::new();
+    for (name, value) in answer.headers {
+        text.push_str(name);
+        text.push_str(": ");
+        text.push_str(value);
+        text.push('\n');
+    }
+    text.push_str(answer.body);
+    text
+}
+
+fn foreign_mark(
+    index: &Index<'_>,
+    message: &Message<'_>,
+    answer: &Answer<'_>,
+    delivered: &str,
+) -> Option<Finding> {
+    let receiver = message.actor;
+    let mark = index
+        .marks_in(delivered)
+        // What an actor sent itself it may get back: a file may name another's `$canary` in a request.
+        .filter(|mark| !message.body.contains(mark.text))
+        .find(|mark| mark.owner.user().is_some_and(|user| user != receiver.user))?;
+    let owner = mark.owner.user()?;
+    let what = match mark.kind {
+        MarkKind::Canary => "a value that only",
+        MarkKind::Request => "a request that only",
+        MarkKind::Answer => "the answer to a call that only",
+        MarkKind::Data => "stored data that only",
+    };
+    Some(Finding {
+        oracle: Oracle::Leak,
+        kind: Kind::Leak,
+        headline: format!("{receiver} received {what} {owner} may see"),
+        step: message.step,
+        span: None,
+        expected: format!("nothing of {owner}'s in anything delivered to {receiver}"),
+        received: format!("mark {} of {owner} in: {}", mark.text, rpc::brief(answer)),
+        crossing: Some(Crossing {
+            what: format!("mark {}", mark.text),
+            owner: owner.to_owned(),
+            reached: receiver.to_string(),
+        }),
+        at: answer.at,
+    })
+}
+
+/// Words that may be delivered to nobody, or to one actor only.
+struct Secrets {
+    words: Vec<Secret>,
+    sight: Sight,
+}
+
+struct Secret {
+    word: String,
+    what: String,
+    owner: String,
+}
+
+impl Secrets {
+    fn of(index: &Index<'_>) -> Self {
+        let mut by_word = BTreeMap::new();
+        for (user, tokens) in &index.facts.tokens {
+            for (upstream, token) in tokens {
+                by_word.insert(token.clone(), (format!("{user}'s credential for `{upstream}`"), user.clone()));
+            }
+        }
+        for (upstream, token) in &index.facts.service_tokens {
+            by_word.insert(token.clone(), (format!("the hub's own credential for `{upstream}`"), "hub".into()));
+        }
+        for (actor, key) in &index.facts.keys {
+            by_word.insert(key.clone(), (format!("the hub key of {actor}"), actor.clone()));
+        }
+        for arrival in index.arrivals.values() {
+            if let Some(session) = arrival.session {
+                let what = format!("an upstream session id of `{}`", arrival.upstream);
+                by_word.insert(session.to_owned(), (what, "hub".into()));
+            }
+        }
+        let words: Vec<Secret> =
+            by_word.into_iter().map(|(word, (what, owner))| Secret { word, what, owner }).collect();
+        let sight = Sight::new(words.iter().map(|s| s.word.as_str()));
+        Self { words, sight }
+    }
+
+    fn judge(&self, message: &Message<'_>, answer: &Answer<'_>, delivered: &str) -> Option<Finding> {
+        let number = self.sight.find(delivered).into_iter().find(|n| {
+            // Straight at an upstream, the upstream's session id is the actor's own.
+            message.session != Some(self.words[*n].word.as_str())
+        })?;
+        let secret = &self.words[number];
+        Some(Finding {
+            oracle: Oracle::Leak,
+            kind: Kind::Leak,
+            headline: format!("{} received a secret: {}", message.actor, secret.what),
+            step: message.step,
+            span: None,
+            expected: "no credential, hub key or upstream session id in anything delivered".into(),
+            received: format!("{} {}", answer.status, answer.body.replace(&secret.word, "<secret>")),
+            crossing: Some(Crossing {
+                what: secret.what.clone(),
+                owner: secret.owner.clone(),
+                reached: message.actor.to_string(),
+            }),
+            at: answer.at,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Oracles: pure functions from a trace to findings.
+//!
+//! Every oracle judges every scenario; a scenario says only what must come, never what must not.
+//! An oracle sees a trace (and, for [`noninterference`], the trace of the same user alone) and nothing
+//! else: no socket, no clock, no configuration. So a stored trace can be judged again by a later oracle.
+//!
+//! Read in this order:
+//! - [`finding`]: what an oracle says.
+//! - [`expectations`]: what the file says must come.
+//! - [`leak`]: nobody receives another's mark or secret.
+//! - [`identity`]: every upstream request carries its caller's credential, and nothing of the hub's.
+//! - [`exclusive_session`]: an upstream session serves one owner, an owner keeps one upstream session.
+//! - [`correlation`]: every answer is the answer to its own request, and nothing runs twice.
+//! - [`refusal`]: foreign and unknown are told the same.
+//! - [`session_ids`]: ids are not guessable.
+//! - [`noninterference`]: what a user gets among others is what the same user gets alone.
+//! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
+
+pub mod correlation;
+pub mod exclusive_session;
+pub mod expectations;
+pub mod finding;
+pub mod identity;
+pub mod leak;
+pub mod noninterference;
+pub mod refusal;
+pub mod rpc;
+pub mod session_ids;
+
+pub use finding::{Finding, Kind, Oracle};
+
+use crate::trace::{Index, Trace};
+
+/// Judges a trace with every oracle. `alone` are the traces of each user's control run.
+///
+/// Findings come in the order of the oracles above, and inside one oracle in the order of the trace.
+pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
+    let index = Index::new(trace);
+    let mut findings = expectations::judge(&index);
+    findings.extend(leak::judge(&index));
+    findings.extend(identity::judge(&index));
+    findings.extend(exclusive_session::judge(&index));
+    findings.extend(correlation::judge(&index));
+    findings.extend(refusal::judge(&index));
+    findings.extend(session_ids::judge(&index));
+    let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();
+    findings.extend(noninterference::judge(&index, &alone));
+    findings
+}

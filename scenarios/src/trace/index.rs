@@ -1,0 +1,352 @@
+//! The questions that oracles ask of a trace: whose call is this, whose session, whose mark.
+//!
+//! Ownership is resolved here, once, for all oracles. An arrival at an upstream belongs to the call
+//! whose mark it carries; one without a mark (a DELETE, a hub's own handshake) belongs to whoever
+//! first used its upstream session; failing that, to the user whose credential it carries. A mark
+//! minted by an upstream belongs to the call, account or session it was minted for. What cannot be
+//! resolved stays unresolved: an oracle must not guess.
+
+use std::collections::BTreeMap;
+
+use fake_upstreams::{Basis, Entry};
+
+use super::{Event, Exchange, Facts, Purpose, Trace, event::Outcome, sight::Sight};
+use crate::scenario::model::Actor;
+
+/// A trace, looked up.
+#[derive(Debug)]
+pub struct Index<'t> {
+    /// The declared facts.
+    pub facts: &'t Facts,
+    /// Every exchange between an actor and the target.
+    pub messages: BTreeMap<Exchange, Message<'t>>,
+    /// Every request that reached an upstream, by upstream and its own exchange number.
+    pub arrivals: BTreeMap<(&'t str, u64), Arrival<'t>>,
+    /// What the engine saw of each step.
+    pub outcomes: BTreeMap<usize, &'t Outcome>,
+    /// Where each step ended in the event list.
+    pub step_ends: BTreeMap<usize, usize>,
+    /// Every mark of the run.
+    pub marks: Vec<Mark<'t>>,
+    sight: Sight,
+}
+
+/// One HTTP exchange of an actor with the target.
+#[derive(Debug)]
+pub struct Message<'t> {
+    /// Its number.
+    pub exchange: Exchange,
+    /// Position of the request in the event list.
+    pub at: usize,
+    /// Who sent it.
+    pub actor: &'t Actor,
+    /// On which route.
+    pub upstream: &'t str,
+    /// For which step.
+    pub step: usize,
+    /// Why.
+    pub purpose: Purpose,
+    /// The mark by which upstreams name it.
+    pub mark: Option<&'t str>,
+    /// HTTP method.
+    pub method: &'t str,
+    /// The session id presented.
+    pub session: Option<&'t str>,
+    /// The body as sent.
+    pub body: &'t str,
+    /// What came back.
+    pub answer: Option<Answer<'t>>,
+}
+
+/// What came back on an exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'t> {
+    /// Position in the event list.
+    pub at: usize,
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: &'t [(String, String)],
+    /// The whole body.
+    pub body: &'t str,
+}
+
+/// One request as an upstream saw it.
+#[derive(Debug)]
+pub struct Arrival<'t> {
+    /// Which upstream.
+    pub upstream: &'t str,
+    /// Its number there.
+    pub exchange: u64,
+    /// Position in the event list.
+    pub at: usize,
+    /// HTTP method.
+    pub method: &'t str,
+    /// Headers, names in lower case.
+    pub headers: &'t [(String, String)],
+    /// The body.
+    pub body: &'t str,
+    /// The upstream session it used, or opened.
+    pub session: Option<&'t str>,
+    /// The exchange of the actor that caused it, where it carries that call's mark.
+    pub cause: Option<Exchange>,
+    /// What the upstream answered.
+    pub answer: Option<Answer<'t>>,
+    /// How often the tool really ran.
+    pub executed: u64,
+}
+
+/// A mark and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark<'t> {
+    /// The mark.
+    pub text: &'t str,
+    /// Whose.
+    pub owner: Owner<'t>,
+    /// The upstream exchange that minted it, for marks of answers.
+    pub minted: Option<(&'t str, u64)>,
+    /// What it stands for.
+    pub kind: MarkKind,
+}
+
+/// What a mark stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkKind {
+    /// A `$canary`: data of its owner.
+    Canary,
+    /// A request of its owner, put into `_meta` by the actor.
+    Request,
+    /// The answer to one call.
+    Answer,
+    /// Data at rest of an account, or state of a session.
+    Data,
+}
+
+/// Whose a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'t> {
+    /// One actor's.
+    Actor(&'t Actor),
+    /// A user's, whichever client.
+    User(&'t str),
+    /// Anyone may have it.
+    Public,
+    /// The trace does not tell.
+    Unresolved,
+}
+
+impl<'t> Owner<'t> {
+    /// The user, where there is one.
+    pub fn user(self) -> Option<&'t str> {
+        match self {
+            Owner::Actor(actor) => Some(&actor.user),
+            Owner::User(user) => Some(user),
+            Owner::Public | Owner::Unresolved => None,
+        }
+    }
+}
+
+impl<'t> Index<'t> {
+    /// Looks a trace up.
+    pub fn new(trace: &'t Trace) -> Self {
+        let mut index = Self {
+            facts: &trace.facts,
+            messages: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            step_ends: BTreeMap::new(),
+            marks: Vec::new(),
+            sight: Sight::new([]),
+        };
+        for (at, event) in trace.events.iter().enumerate() {
+            index.take(at, event);
+        }
+        index.attribute_arrivals();
+        index.collect_marks(trace);
+        index.sight = Sight::new(index.marks.iter().map(|mark| mark.text));
+        index
+    }
+
+    /// All known marks in a text.
+    pub fn marks_in(&self, text: &str) -> impl Iterator<Item = &Mark<'t>> + use<'_, 't> {
+        self.sight.find(text).into_iter().map(|number| &self.marks[number])
+    }
+
+    /// Whose an arrival is.
+    pub fn owner_of(&self, arrival: &Arrival<'t>) -> Owner<'t> {
+        if let Some(message) = arrival.cause.and_then(|cause| self.messages.get(&cause)) {
+            return Owner::Actor(message.actor);
+        }
+        if let Some(owner) = arrival.session.and_then(|s| self.session_owner(arrival.upstream, s)) {
+            return owner;
+        }
+        match arrival.token().and_then(|token| self.facts.token_owner(token)) {
+            Some(user) => Owner::User(user),
+            None => Owner::Unresolved,
+        }
+    }
+
+    /// The owner of an upstream session: whoever's marked request used it first.
+    pub fn session_owner(&self, upstream: &str, session: &str) -> Option<Owner<'t>> {
+        self.arrivals
+            .values()
+            .filter(|a| a.upstream == upstream && a.session == Some(session))
+            .filter_map(|a| Some((a.at, self.messages.get(&a.cause?)?.actor)))
+            .min_by_key(|(at, _)| *at)
+            .map(|(_, actor)| Owner::Actor(actor))
+    }
+
+    /// The arrivals that an actor's exchange caused, in order.
+    pub fn arrivals_of(&self, exchange: Exchange) -> impl Iterator<Item = &Arrival<'t>> {
+        self.arrivals.values().filter(move |a| a.cause == Some(exchange))
+    }
+
+    /// The message that a step is about: its own, or the handshake that failed before it.
+    pub fn message_of(&self, exchange: Exchange) -> Option<&Message<'t>> {
+        self.messages.get(&exchange)
+    }
+
+    /// The exchange in which a step's answer is to be found, if it has one.
+    pub fn exchange_of(&self, step: usize) -> Option<Exchange> {
+        match self.outcomes.get(&step)? {
+            Outcome::Answered { exchange }
+            | Outcome::Parked { exchange }
+            | Outcome::AnsweredEarly { exchange }
+            | Outcome::NoAnswer { exchange }
+            | Outcome::Broken { exchange } => Some(*exchange),
+            Outcome::Withdrawn | Outcome::Done => None,
+        }
+    }
+
+    fn take(&mut self, at: usize, event: &'t Event) {
+        match event {
+            Event::Sent { exchange, actor, upstream, step, purpose, mark, method, session, body, .. } => {
+                let message = Message {
+                    exchange: *exchange,
+                    at,
+                    actor,
+                    upstream,
+                    step: *step,
+                    purpose: *purpose,
+                    mark: mark.as_deref(),
+                    method,
+                    session: session.as_deref(),
+                    body,
+                    answer: None,
+                };
+                self.messages.insert(*exchange, message);
+            }
+            Event::Received { exchange, status, headers, body } => {
+                if let Some(message) = self.messages.get_mut(exchange) {
+                    message.answer = Some(Answer { at, status: *status, headers, body });
+                }
+            }
+            Event::Upstream(entry) => self.take_entry(at, entry),
+            Event::Step { step, outcome } => {
+                self.outcomes.insert(*step, outcome);
+                self.step_ends.insert(*step, at);
+            }
+            Event::Broken { .. } | Event::Clock { .. } => {}
+        }
+    }
+
+    fn take_entry(&mut self, at: usize, entry: &'t Entry) {
+        match entry {
+            Entry::Request { upstream, exchange, method, headers, body, .. } => {
+                let arrival = Arrival {
+                    upstream,
+                    exchange: *exchange,
+                    at,
+                    method,
+                    headers,
+                    body,
+                    session: header(headers, "mcp-session-id"),
+                    cause: None,
+                    answer: None,
+                    executed: 0,
+                };
+                self.arrivals.insert((upstream, *exchange), arrival);
+            }
+            Entry::Answer { upstream, exchange, status, headers, body, .. } => {
+                if let Some(arrival) = self.arrivals.get_mut(&(upstream.as_str(), *exchange)) {
+                    arrival.answer = Some(Answer { at, status: *status, headers, body });
+                    arrival.session = arrival.session.or_else(|| header(headers, "mcp-session-id"));
+                }
+            }
+            Entry::Executed { upstream, exchange, .. } => {
+                if let Some(arrival) = self.arrivals.get_mut(&(upstream.as_str(), *exchange)) {
+                    arrival.executed += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Joins every arrival with the actor's exchange whose mark it carries.
+    fn attribute_arrivals(&mut self) {
+        let requests: Vec<(&'t str, Exchange)> =
+            self.messages.values().filter_map(|m| Some((m.mark?, m.exchange))).collect();
+        let sight = Sight::new(requests.iter().map(|(mark, _)| *mark));
+        for arrival in self.arrivals.values_mut() {
+            arrival.cause = sight.find(arrival.body).first().map(|number| requests[*number].1);
+        }
+    }
+
+    fn collect_marks(&mut self, trace: &'t Trace) {
+        for canary in &trace.facts.canaries {
+            let owner = Owner::Actor(&canary.actor);
+            self.marks.push(Mark { text: &canary.mark, owner, minted: None, kind: MarkKind::Canary });
+        }
+        for message in self.messages.values() {
+            if let Some(text) = message.mark {
+                let owner = Owner::Actor(message.actor);
+                self.marks.push(Mark { text, owner, minted: None, kind: MarkKind::Request });
+            }
+        }
+        for event in &trace.events {
+            if let Event::Upstream(Entry::Mark { upstream, exchange, mark, basis }) = event {
+                let minted = (upstream.as_str(), *exchange);
+                let (owner, kind) = self.resolve(minted, basis);
+                self.marks.push(Mark { text: mark, owner, minted: Some(minted), kind });
+            }
+        }
+    }
+
+    fn resolve(&self, minted: (&'t str, u64), basis: &'t Basis) -> (Owner<'t>, MarkKind) {
+        match basis {
+            Basis::Call => {
+                let owner = self.arrivals.get(&minted).map_or(Owner::Unresolved, |a| self.owner_of(a));
+                (owner, MarkKind::Answer)
+            }
+            Basis::Account { login } => {
+                let user = self.facts.scenario.users.get_key_value(login);
+                // An account that is no user's is the service account, whose data all callers share.
+                (user.map_or(Owner::Public, |(name, _)| Owner::User(name)), MarkKind::Data)
+            }
+            Basis::Session { session } => {
+                let owner = self.session_owner(minted.0, session).unwrap_or(Owner::Unresolved);
+                (owner, MarkKind::Data)
+            }
+            Basis::Public => (Owner::Public, MarkKind::Data),
+        }
+    }
+}
+
+impl Message<'_> {
+    /// The downstream session that this message used or opened.
+    pub fn session_used(&self) -> Option<&str> {
+        self.session.or_else(|| header(self.answer.as_ref()?.headers, "mcp-session-id"))
+    }
+}
+
+impl<'t> Arrival<'t> {
+    /// The bearer token, without the scheme.
+    pub fn token(&self) -> Option<&'t str> {
+        header(self.headers, "authorization").map(|v| v.strip_prefix("Bearer ").unwrap_or(v))
+    }
+}
+
+/// The first header of this name; names are stored in lower case.
+pub fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
+    headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+}
