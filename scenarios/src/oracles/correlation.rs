@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}, rpc};
 use crate::trace::{
     Index,
     index::{Answer, MarkKind, Message},
@@ -26,6 +26,7 @@ fn finding(message: &Message<'_>, headline: String, expected: String, received: 
     Finding {
         oracle: Oracle::Correlation,
         kind: Kind::Correlation,
+        severity: Severity::Failure,
         headline,
         step: message.step,
         span: None,

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Kind, Oracle, finding::Crossing};
+use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}};
 use crate::trace::{
     Index, Sharing,
     index::{Arrival, Message},
@@ -58,6 +58,7 @@ fn shared(arrival: &Arrival<'_>, message: &Message<'_>, owners: &BTreeSet<String
     Finding {
         oracle: Oracle::ExclusiveSession,
         kind: Kind::Leak,
+        severity: Severity::Failure,
         headline: format!("one upstream session of `{}` served {all}", arrival.upstream),
         step: message.step,
         span: None,
@@ -76,6 +77,7 @@ fn scattered(arrival: &Arrival<'_>, message: &Message<'_>, count: usize) -> Find
     Finding {
         oracle: Oracle::ExclusiveSession,
         kind: Kind::Loss,
+        severity: Severity::Failure,
         headline: format!("{}'s session was continued on another session of `{}`", message.actor, arrival.upstream),
         step: message.step,
         span: None,

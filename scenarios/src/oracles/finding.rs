@@ -13,6 +13,8 @@ pub struct Finding {
     pub oracle: Oracle,
     /// What sort of harm it is.
     pub kind: Kind,
+    /// Whether it breaks the target's promises or only tells more than it should.
+    pub severity: Severity,
     /// One sentence: who, what, whose.
     pub headline: String,
     /// The step at which it showed.
@@ -27,6 +29,40 @@ pub struct Finding {
     pub crossing: Option<Crossing>,
     /// The event that shows it, as a position in the trace.
     pub at: usize,
+}
+
+impl Finding {
+    /// A broken promise, still without what was expected and received.
+    pub fn new(oracle: Oracle, kind: Kind, step: usize, at: usize, headline: String) -> Self {
+        Self {
+            oracle,
+            kind,
+            severity: Severity::Failure,
+            headline,
+            step,
+            span: None,
+            expected: String::new(),
+            received: String::new(),
+            crossing: None,
+            at,
+        }
+    }
+
+    /// The same finding with what should have been and what was.
+    #[must_use]
+    pub fn because(self, expected: impl Into<String>, received: impl Into<String>) -> Self {
+        Self { expected: expected.into(), received: received.into(), ..self }
+    }
+}
+
+/// Whether a finding fails a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// A promise was broken.
+    Failure,
+    /// The target never promised it, and should.
+    Warning,
 }
 
 /// Something of one user's that reached another.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Oracle, finding::Crossing};
+use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}};
 use crate::{
     scenario::model::CredentialMode,
     trace::{
@@ -67,6 +67,7 @@ fn credential(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
     Some(Finding {
         oracle: Oracle::Identity,
         kind: Kind::Leak,
+        severity: Severity::Failure,
         headline: format!("{user} acted on `{}` with {acted_as}", arrival.upstream),
         step: step_of(index, arrival),
         span: None,
@@ -90,6 +91,7 @@ fn identity_headers(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding>
     Some(Finding {
         oracle: Oracle::Identity,
         kind: if said.is_some() { Kind::Leak } else { Kind::Loss },
+        severity: Severity::Failure,
         headline: match said {
             Some(other) => format!("`{}` was told that {user}'s request is {other}'s", arrival.upstream),
             None => format!("`{}` was not told whose request {user}'s is", arrival.upstream),
@@ -134,6 +136,7 @@ fn session_name<'t>(
     Some(Finding {
         oracle: Oracle::Identity,
         kind: if name.is_some() { Kind::Leak } else { Kind::Loss },
+        severity: Severity::Failure,
         headline,
         step: message.step,
         span: None,
@@ -176,6 +179,7 @@ impl HubWords {
         Some(Finding {
             oracle: Oracle::Identity,
             kind: Kind::Leak,
+            severity: Severity::Failure,
             headline: format!("`{}` was given {what}", arrival.upstream),
             step: step_of(index, arrival),
             span: None,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}, rpc};
 use crate::trace::{
     Index,
     index::{Answer, MarkKind, Message},
@@ -64,6 +64,7 @@ fn foreign_mark(
     Some(Finding {
         oracle: Oracle::Leak,
         kind: Kind::Leak,
+        severity: Severity::Failure,
         headline: format!("{receiver} received {what} {owner} may see"),
         step: message.step,
         span: None,
@@ -125,6 +126,7 @@ impl Secrets {
         Some(Finding {
             oracle: Oracle::Leak,
             kind: Kind::Leak,
+            severity: Severity::Failure,
             headline: format!("{} received a secret: {}", message.actor, secret.what),
             step: message.step,
             span: None,

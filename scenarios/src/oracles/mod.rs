@@ -14,9 +14,11 @@
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
+//! - [`counts`]: sessions and cancels, counted in the ledgers.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
 
 pub mod correlation;
+pub mod counts;
 pub mod exclusive_session;
 pub mod expectations;
 pub mod finding;
@@ -27,7 +29,7 @@ pub mod refusal;
 pub mod rpc;
 pub mod session_ids;
 
-pub use finding::{Finding, Kind, Oracle};
+pub use finding::{Finding, Kind, Oracle, Severity};
 
 use crate::trace::{Index, Trace};
 
@@ -46,4 +48,15 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();
     findings.extend(noninterference::judge(&index, &alone));
     findings
+}
+
+/// Judges a control run: a user alone must get what the file promises, or the suite is at fault.
+pub fn judge_alone(trace: &Trace) -> Vec<Finding> {
+    expectations::judge(&Index::new(trace))
+}
+
+/// Whether anything was verified at all: some step has an answer.
+pub fn saw_an_answer(trace: &Trace) -> bool {
+    let index = Index::new(trace);
+    index.messages.values().any(|message| message.answer.is_some())
 }

@@ -5,6 +5,11 @@ use serde_json::Value;
 
 use crate::trace::index::{Answer, header};
 
+/// An answer that is not (yet) part of a trace.
+pub fn answer_of<'a>(status: u16, headers: &'a [(String, String)], body: &'a str) -> Answer<'a> {
+    Answer { at: 0, status, headers, body }
+}
+
 /// All JSON-RPC messages of an answer, in order. Bytes that are no JSON are left out: an oracle that
 /// cares for the form looks at the body itself.
 pub fn messages(answer: &Answer<'_>) -> Vec<Value> {

@@ -50,6 +50,8 @@ pub struct User {
     pub clients: IndexMap<String, String>,
     /// Upstreams for which this user has no credential although the mode is per user.
     pub unlinked: Vec<String>,
+    /// Upstreams where this user's account may read and not write.
+    pub read_only: Vec<String>,
     /// Where the user was declared.
     pub span: Span,
 }
@@ -93,6 +95,16 @@ pub enum CredentialMode {
     Shared,
     /// No credential at all.
     None,
+}
+
+impl fmt::Display for CredentialMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PerUser => "per-user",
+            Self::Shared => "shared",
+            Self::None => "none",
+        })
+    }
 }
 
 /// A capability of the target that a scenario depends on.
@@ -352,6 +364,8 @@ pub enum Expectation {
     },
     /// How often the upstream really ran the tool of this call.
     Executed(u64),
+    /// How many cancels reached the upstream for that call, by the id it has there (`cancel`).
+    Canceled(u64),
 }
 
 /// A condition on a text. `$canary` forms are replaced before comparing.

@@ -90,6 +90,11 @@ impl Facts {
         }
     }
 
+    /// The mark of a `$canary` form: `who` names an actor (`alice`, `alice.phone`), `series` is empty for the first.
+    pub fn canary(&self, who: &Actor, series: &str) -> Option<&str> {
+        self.canaries.iter().find(|c| c.actor == *who && c.series == series).map(|c| c.mark.as_str())
+    }
+
     /// The user to whom an upstream token was given; `None` for the service credential and unknown ones.
     pub fn token_owner(&self, token: &str) -> Option<&str> {
         self.tokens.iter().find_map(|(user, by_upstream)| {

@@ -18,6 +18,8 @@ use crate::scenario::model::Actor;
 pub struct Index<'t> {
     /// The declared facts.
     pub facts: &'t Facts,
+    /// Everything that happened.
+    pub events: &'t [Event],
     /// Every exchange between an actor and the target.
     pub messages: BTreeMap<Exchange, Message<'t>>,
     /// Every request that reached an upstream, by upstream and its own exchange number.
@@ -151,6 +153,7 @@ impl<'t> Index<'t> {
     pub fn new(trace: &'t Trace) -> Self {
         let mut index = Self {
             facts: &trace.facts,
+            events: &trace.events,
             messages: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             outcomes: BTreeMap::new(),

@@ -1,0 +1,120 @@
+//! A request on its way: sent by a task of its own, so that others can act while it is open.
+
+use serde_json::Value;
+use tokio::{sync::oneshot, task::AbortHandle};
+
+use super::{
+    client::{self, Endpoint, Outgoing, Reply},
+    pace::Pace,
+};
+use crate::{
+    scenario::model::Actor,
+    trace::{Event, Exchange, Purpose, event::Outcome, recorder::Recorder},
+};
+
+/// What the trace says of a request besides its bytes.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// Who sends.
+    pub actor: Actor,
+    /// On which route.
+    pub upstream: String,
+    /// For which step.
+    pub step: usize,
+    /// Why.
+    pub purpose: Purpose,
+    /// The mark in the body's `params._meta`, where it has one.
+    pub mark: Option<String>,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Call {
+    /// Its number.
+    pub exchange: Exchange,
+    /// Where it was sent and why.
+    pub address: Address,
+    /// Its JSON-RPC id, by which its client may cancel it.
+    pub id: Option<Value>,
+    task: AbortHandle,
+    ending: Ending,
+}
+
+#[derive(Debug)]
+enum Ending {
+    Open(oneshot::Receiver<Result<Reply, String>>),
+    Known(Result<Reply, String>),
+}
+
+impl Call {
+    /// Writes the request down, then sends it.
+    pub fn send(recorder: &Recorder, endpoint: Endpoint, address: Address, outgoing: Outgoing) -> Self {
+        let exchange = recorder.next_exchange();
+        recorder.record(Event::Sent {
+            exchange,
+            actor: address.actor.clone(),
+            upstream: address.upstream.clone(),
+            step: address.step,
+            purpose: address.purpose,
+            mark: address.mark.clone(),
+            method: outgoing.method.to_string(),
+            session: outgoing.headers.iter().find(|(name, _)| name == "mcp-session-id").map(|(_, id)| id.clone()),
+            headers: outgoing.headers.clone(),
+            body: outgoing.body.clone(),
+        });
+        let (done, ending) = oneshot::channel();
+        let recorder = recorder.clone();
+        let task = tokio::spawn(async move {
+            let reply = client::send(&endpoint, outgoing).await;
+            recorder.record(match &reply {
+                Ok(Reply { status, headers, body }) => {
+                    Event::Received { exchange, status: *status, headers: headers.clone(), body: body.clone() }
+                }
+                Err(reason) => Event::Broken { exchange, reason: reason.clone() },
+            });
+            // Nobody may be waiting any more; the trace has it all the same.
+            let _ = done.send(reply);
+        });
+        Self { exchange, address, id: None, task: task.abort_handle(), ending: Ending::Open(ending) }
+    }
+
+    /// What became of it, if anything did within the pace's deadline.
+    pub async fn ended(&mut self, pace: Pace) -> Option<&Result<Reply, String>> {
+        pace.within(self.end()).await?;
+        self.known()
+    }
+
+    /// Waits for its end, however long that takes.
+    pub async fn end(&mut self) {
+        if let Ending::Open(ending) = &mut self.ending {
+            let reply = ending.await.unwrap_or_else(|_| Err("the client walked away".into()));
+            self.ending = Ending::Known(reply);
+        }
+    }
+
+    /// What became of it, if that is known.
+    pub fn known(&self) -> Option<&Result<Reply, String>> {
+        match &self.ending {
+            Ending::Open(_) => None,
+            Ending::Known(reply) => Some(reply),
+        }
+    }
+
+    /// Waits for its end and says it as a step's outcome.
+    pub async fn outcome(&mut self, pace: Pace) -> Outcome {
+        let exchange = self.exchange;
+        match self.ended(pace).await {
+            Some(Ok(_)) => Outcome::Answered { exchange },
+            Some(Err(_)) => Outcome::Broken { exchange },
+            None => Outcome::NoAnswer { exchange },
+        }
+    }
+
+    /// Closes the connection under it.
+    pub fn walk_away(&mut self, recorder: &Recorder) {
+        if self.known().is_none() && !self.task.is_finished() {
+            self.task.abort();
+            recorder.record(Event::Broken { exchange: self.exchange, reason: "the client walked away".into() });
+        }
+    }
+}

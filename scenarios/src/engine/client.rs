@@ -1,0 +1,133 @@
+//! The actors' HTTP client: one connection for each request, nothing added, nothing retried.
+//!
+//! It writes what it is told, down to forged headers, and returns every byte of the answer. Dropping
+//! the future closes the connection, which is how an actor walks away from a call.
+
+use std::{io, sync::Arc};
+
+use bytes::Bytes;
+use fake_upstreams::inprocess::Network;
+use http::{HeaderName, HeaderValue, Method, Request};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+/// No answer of a correct target comes near this; a runaway one must not eat the machine.
+const LARGEST_ANSWER: usize = 8 << 20;
+
+/// Where a route of the target, or an upstream, is to be reached.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Over which kind of wire.
+    pub wire: Wire,
+    /// `host:port` over sockets, the name of a listener in-process.
+    pub authority: String,
+    /// The path, from the slash.
+    pub path: String,
+}
+
+/// What connects the actors with the target.
+#[derive(Debug, Clone)]
+pub enum Wire {
+    /// Duplex pipes inside this process.
+    InProcess(Arc<Network>),
+    /// TCP on the loopback interface.
+    Tcp,
+}
+
+/// One request, as it will be written.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// HTTP method.
+    pub method: Method,
+    /// Headers besides `host` and `content-length`, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case, values as lossy UTF-8.
+    pub headers: Vec<(String, String)>,
+    /// The body, lossy UTF-8.
+    pub body: String,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Endpoint {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match &self.wire {
+            Wire::InProcess(network) => Box::new(network.connect(&self.authority)?),
+            Wire::Tcp => Box::new(TcpStream::connect(&self.authority).await?),
+        })
+    }
+}
+
+/// Sends one request and reads the whole answer.
+///
+/// # Errors
+/// What the socket said, in words, when the connection could not be made or broke before the end.
+pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, String> {
+    let stream = endpoint.connect().await.map_err(|error| format!("connecting: {error}"))?;
+    let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| format!("connecting: {error}"))?;
+    let request = outgoing.request(endpoint)?;
+    let answer = async {
+        let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|error| error.to_string())?;
+        let headers = parts.headers.iter();
+        Ok(Reply {
+            status: parts.status.as_u16(),
+            headers: headers.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
+            body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        })
+    };
+    tokio::pin!(connection, answer);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            _ = &mut connection, if open => open = false,
+        }
+    }
+}
+
+impl Outgoing {
+    fn request(self, endpoint: &Endpoint) -> Result<Request<Full<Bytes>>, String> {
+        let host = match endpoint.wire {
+            Wire::InProcess(_) => "localhost",
+            Wire::Tcp => &endpoint.authority,
+        };
+        let mut request = Request::builder().method(self.method).uri(&endpoint.path).header("host", host);
+        for (name, value) in &self.headers {
+            let name = HeaderName::try_from(name).map_err(|error| format!("header {name:?}: {error}"))?;
+            let value = HeaderValue::try_from(value).map_err(|error| format!("header {name}: {error}"))?;
+            request = request.header(name, value);
+        }
+        request.body(Full::new(Bytes::from(self.body))).map_err(|error| error.to_string())
+    }
+}
+
+/// An error with its causes: hyper's own message alone hides what the socket said.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! Plays the steps of a cell, one after another, and writes down what came of each.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use fake_upstreams::{Fake, mark::Mint};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{
+    call::{Address, Call},
+    cast,
+    client::{Outgoing, Reply},
+    envelope::{self, Credentials},
+    sessions::Sessions,
+    stage::{Front, Stage},
+};
+use crate::{
+    oracles::rpc,
+    run::Cell,
+    scenario::{
+        canary,
+        model::{Action, Actor},
+    },
+    trace::{Event, Exchange, Facts, Purpose, event::Outcome},
+};
+
+/// The first JSON-RPC id of an actor. All actors count from here, so that their ids collide unless
+/// somebody keeps them apart.
+const FIRST_ID: u64 = 1000;
+
+/// One cell being played.
+pub struct Player<'s> {
+    pub(super) cell: &'s Cell,
+    pub(super) facts: &'s Facts,
+    pub(super) stage: &'s Stage,
+    pub(super) alone: Option<&'s str>,
+    pub(super) sessions: Sessions,
+    /// Held calls by label, and every call that was given up on.
+    pub(super) held: BTreeMap<String, Call>,
+    pub(super) withdrawn: BTreeSet<String>,
+    pub(super) rng: ChaCha8Rng,
+    marks: Mint,
+    ids: BTreeMap<(Actor, String), u64>,
+    direct: bool,
+    started: Instant,
+}
+
+/// Why a session could not be opened: the exchange that shows it.
+pub(super) struct NoSession(pub(super) Outcome);
+
+impl<'s> Player<'s> {
+    /// A player on a raised stage. With `alone`, only that user's polite steps are played.
+    pub fn new(cell: &'s Cell, facts: &'s Facts, stage: &'s Stage, front: &Front, alone: Option<&'s str>) -> Self {
+        let domain = format!("requests {} {}", cell.scenario.id.value, alone.unwrap_or("everybody"));
+        Self {
+            cell,
+            facts,
+            stage,
+            alone,
+            sessions: Sessions::default(),
+            held: BTreeMap::new(),
+            withdrawn: withdrawn(cell),
+            rng: cast::rng(facts.seed, cell, "player"),
+            marks: Mint::new(facts.seed, &domain),
+            ids: BTreeMap::new(),
+            direct: matches!(front, Front::Nothing),
+            started: Instant::now(),
+        }
+    }
+
+    /// Plays all steps.
+    pub async fn play(mut self) {
+        for (number, step) in self.cell.scenario.steps.iter().enumerate() {
+            if self.alone.is_some_and(|user| !self.belongs_to(&step.action, &step.expect, user)) {
+                continue;
+            }
+            let outcome = self.act(number, step).await;
+            self.stage.recorder.record(Event::Step { step: number, outcome });
+        }
+        self.stage.pace.settle().await;
+    }
+
+    /// Virtual or real time since the cell began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn fake(&self, upstream: &str) -> Option<&Fake> {
+        self.stage.fakes.get(upstream).map(AsRef::as_ref)
+    }
+
+    pub(super) fn next_mark(&mut self) -> String {
+        self.marks.next_mark()
+    }
+
+    pub(super) fn next_id(&mut self, actor: &Actor, upstream: &str) -> Value {
+        let next = self.ids.entry((actor.clone(), upstream.to_owned())).or_insert(FIRST_ID);
+        let id = *next;
+        *next += 1;
+        id.into()
+    }
+
+    /// The bearer token an actor presents: the key for the hub, or straight at an upstream the
+    /// credential that the hub would use for them.
+    pub(super) fn token(&self, actor: &Actor, upstream: &str) -> Option<String> {
+        if self.direct {
+            return self.facts.expected_token(&actor.user, upstream).map(str::to_owned);
+        }
+        self.facts.keys.get(&actor.to_string()).cloned()
+    }
+
+    /// `$canary` forms replaced, all the way down.
+    pub(super) fn fill(&self, actor: &Actor, arguments: &Map<String, Value>) -> Map<String, Value> {
+        arguments.iter().map(|(name, value)| (name.clone(), self.fill_value(actor, value))).collect()
+    }
+
+    fn fill_value(&self, actor: &Actor, value: &Value) -> Value {
+        match value {
+            Value::String(text) => {
+                canary::expand(text, actor, |who, series| self.facts.canary(who, series).map(str::to_owned)).into()
+            }
+            Value::Array(items) => items.iter().map(|item| self.fill_value(actor, item)).collect(),
+            Value::Object(fields) => Value::Object(self.fill(actor, fields)),
+            other => other.clone(),
+        }
+    }
+
+    /// Sends one request of an actor.
+    pub(super) fn send(&self, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
+        let endpoint = self.stage.endpoints.get(&address.upstream).ok_or(Outcome::Done)?;
+        Ok(Call::send(&self.stage.recorder, endpoint.clone(), address, outgoing))
+    }
+
+    pub(super) fn address(&self, step: usize, actor: &Actor, upstream: &str, purpose: Purpose, mark: Option<String>) -> Address {
+        Address { actor: actor.clone(), upstream: upstream.to_owned(), step, purpose, mark }
+    }
+
+    /// What an actor presents inside their own session, which is opened if need be.
+    pub(super) async fn in_session(&mut self, step: usize, actor: &Actor, upstream: &str) -> Result<Credentials, NoSession> {
+        if self.sessions.open(actor, upstream).is_none() {
+            self.initialize(step, actor, upstream, Purpose::Handshake, None).await?;
+        }
+        let session = self.sessions.open(actor, upstream).flatten().map(str::to_owned);
+        Ok(Credentials { token: self.token(actor, upstream), session, revision: Some(self.facts.revision.clone()) })
+    }
+
+    /// `initialize`, then `notifications/initialized`: a new session, whatever the actor had before.
+    pub(super) async fn initialize(
+        &mut self,
+        step: usize,
+        actor: &Actor,
+        upstream: &str,
+        purpose: Purpose,
+        id: Option<Value>,
+    ) -> Result<Exchange, NoSession> {
+        let mark = self.next_mark();
+        let id = id.unwrap_or_else(|| self.next_id(actor, upstream));
+        let body = envelope::message("initialize", Some(&id), envelope::initialize(&self.facts.revision), &mark);
+        let knock = Credentials { token: self.token(actor, upstream), ..Credentials::default() };
+        let address = self.address(step, actor, upstream, purpose, Some(mark));
+        let mut call = self.send(address, envelope::post(&knock, body)).map_err(NoSession)?;
+        let outcome = call.outcome(self.stage.pace).await;
+        let Some(Ok(reply)) = call.known() else { return Err(NoSession(outcome)) };
+        if !welcome(reply) {
+            return Err(NoSession(outcome));
+        }
+        let session = reply.headers.iter().find(|(name, _)| name == "mcp-session-id").map(|(_, id)| id.clone());
+        self.sessions.opened(actor, upstream, session.clone());
+        let credentials = Credentials { session, revision: Some(self.facts.revision.clone()), ..knock };
+        let mark = self.next_mark();
+        let body = envelope::message("notifications/initialized", None, Map::new(), &mark);
+        let address = self.address(step, actor, upstream, Purpose::Handshake, Some(mark));
+        let mut notified = self.send(address, envelope::post(&credentials, body)).map_err(NoSession)?;
+        notified.ended(self.stage.pace).await;
+        Ok(call.exchange)
+    }
+}
+
+/// Whether `initialize` was answered with a result.
+fn welcome(reply: &Reply) -> bool {
+    let answer = rpc::answer_of(reply.status, &reply.headers, &reply.body);
+    reply.status == 200 && rpc::response(&answer).is_some_and(|response| rpc::failure(&response).is_none())
+}
+
+/// The labels of calls that their own clients take back, which a control run leaves out.
+fn withdrawn(cell: &Cell) -> BTreeSet<String> {
+    let steps = cell.scenario.steps.iter();
+    let labels = steps.filter_map(|step| match &step.action {
+        Action::Cancel(label) | Action::Drop(label) => Some(label.value.clone()),
+        _ => None,
+    });
+    labels.collect()
+}

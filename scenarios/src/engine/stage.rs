@@ -1,0 +1,112 @@
+//! Fake upstreams and target, up and listening, for one cell.
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use fake_upstreams::{Answers, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
+use tokio::{net::TcpListener, sync::Notify};
+
+use super::{
+    cast,
+    client::{Endpoint, Wire},
+    pace::Pace,
+};
+use crate::{
+    target::{Provision, Running, reference::Reference},
+    trace::{Event, Facts, recorder::Recorder},
+};
+
+/// What stands between the actors and the upstreams.
+#[derive(Debug, Clone)]
+pub enum Front {
+    /// The reference hub.
+    Reference(Reference),
+    /// Nothing: a control run.
+    Nothing,
+}
+
+/// Everything that a cell is played on.
+#[derive(Debug)]
+pub struct Stage {
+    /// Where everything is written down.
+    pub recorder: Recorder,
+    /// Rung after every entry of an upstream's ledger.
+    pub news: Arc<Notify>,
+    /// The upstreams, by name.
+    pub fakes: BTreeMap<String, Arc<Fake>>,
+    /// Where actors reach each upstream: through the target, or straight.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// The clock it runs by.
+    pub pace: Pace,
+}
+
+impl Stage {
+    /// Raises the upstreams, then the target in front of them.
+    ///
+    /// # Errors
+    /// What could not be started or reached, and why.
+    pub async fn raise(facts: &Facts, front: &Front, pace: Pace, seed: u64) -> Result<Self, String> {
+        let recorder = Recorder::default();
+        let news = Arc::new(Notify::new());
+        let wire = match pace {
+            Pace::Virtual => Wire::InProcess(Arc::new(Network::new())),
+            Pace::Real => Wire::Tcp,
+        };
+        let mut fakes = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
+        for (name, upstream) in &facts.scenario.upstreams {
+            let settings = Settings {
+                name: name.clone(),
+                kind: upstream.kind.parse::<Kind>().map_err(|error| format!("upstream `{name}`: {error}"))?,
+                accounts: cast::accounts(facts, name),
+                seed,
+                script: Script::default(),
+                answers: Answers::Seeded,
+            };
+            let fake = Fake::new(settings, ledger(&recorder, &news));
+            let address = open(&wire, name, fake.clone()).await;
+            addresses.insert(name.clone(), address.map_err(|error| format!("upstream `{name}`: {error}"))?);
+            fakes.insert(name.clone(), fake);
+        }
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, seed };
+        let Running { endpoints } = match front {
+            Front::Reference(reference) => reference.start(&provision).await?,
+            Front::Nothing => straight(&provision),
+        };
+        Ok(Self { recorder, news, fakes, endpoints, pace })
+    }
+}
+
+/// No target: every actor reaches the upstreams themselves.
+fn straight(provision: &Provision<'_>) -> Running {
+    let endpoint = |authority: &String| Endpoint {
+        wire: provision.wire.clone(),
+        authority: authority.clone(),
+        path: "/mcp".into(),
+    };
+    Running { endpoints: provision.upstreams.iter().map(|(name, authority)| (name.clone(), endpoint(authority))).collect() }
+}
+
+fn ledger(recorder: &Recorder, news: &Arc<Notify>) -> Ledger {
+    let (recorder, news) = (recorder.clone(), news.clone());
+    Ledger::new(move |entry| {
+        recorder.record(Event::Upstream(entry));
+        news.notify_waiters();
+    })
+}
+
+/// Lets a fake listen; it ends with the cell's runtime.
+async fn open(wire: &Wire, name: &str, fake: Arc<Fake>) -> io::Result<String> {
+    match wire {
+        Wire::InProcess(network) => {
+            let host = format!("{name}.upstream");
+            fake_upstreams::serve(network.listen(&host)?, fake, std::future::pending::<()>());
+            Ok(host)
+        }
+        Wire::Tcp => {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?.to_string();
+            fake_upstreams::serve(listener, fake, std::future::pending::<()>());
+            Ok(address)
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What the file says must come: texts, errors, tool names, statuses, counts.
+//!
+//! A polite request that states nothing must succeed, and every request must be answered: a call that
+//! hangs while another user's is parked upstream is how a hub that serializes its users shows.
+//! Refusals are judged in [`super::refusal`].
+
+use super::{Finding, Kind, Oracle, counts, finding::Crossing, rpc};
+use crate::{
+    scenario::{
+        canary,
+        model::{Action, Actor, Expectation, Step, TextMatch},
+        source::Spanned,
+    },
+    trace::{
+        Exchange, Index,
+        event::Outcome,
+        index::{Answer, Message},
+    },
+};
+
+/// Judges every step that was played.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let scenario = &index.facts.scenario;
+    let steps = scenario.steps.iter().enumerate();
+    steps.filter_map(|(number, _)| Promise::of(index, number)).flat_map(|promise| promise.judge()).collect()
+}
+
+/// One step with what came of it.
+struct Promise<'i, 't> {
+    index: &'i Index<'t>,
+    number: usize,
+    step: &'t Step,
+    outcome: &'t Outcome,
+}
+
+impl<'i, 't> Promise<'i, 't> {
+    /// `None` for a step that was not played: a control run leaves out what is not its user's.
+    fn of(index: &'i Index<'t>, number: usize) -> Option<Self> {
+        let outcome = index.outcomes.get(&number)?;
+        let step = index.facts.scenario.steps.get(number)?;
+        Some(Self { index, number, step, outcome })
+    }
+
+    fn judge(&self) -> Vec<Finding> {
+        if let Outcome::NoAnswer { exchange } = self.outcome {
+            return vec![self.unanswered(*exchange)];
+        }
+        if let Outcome::Parked { .. } | Outcome::AnsweredEarly { .. } = self.outcome {
+            return Vec::new(); // `await` judges the answer.
+        }
+        let mut findings: Vec<Finding> =
+            self.step.expect.iter().filter_map(|expectation| self.check(expectation)).collect();
+        if self.must_simply_succeed() {
+            findings.extend(self.success().err());
+        }
+        findings
+    }
+
+    /// A polite request, or the `await` of one, that states nothing.
+    fn must_simply_succeed(&self) -> bool {
+        self.step.expect.is_empty() && matches!(self.step.action, Action::Request(_) | Action::Await(_))
+    }
+
+    fn check(&self, expectation: &Spanned<Expectation>) -> Option<Finding> {
+        let finding = match &expectation.value {
+            Expectation::Text(wanted) => self.text(wanted),
+            Expectation::Error(wanted) => self.error(wanted),
+            Expectation::Tools { contains, excludes } => self.tools(contains, excludes),
+            Expectation::Status(wanted) => self.status(*wanted),
+            Expectation::Sessions { opened, open } => self.sessions(*opened, *open),
+            Expectation::Executed(wanted) => self.executed(*wanted),
+            Expectation::Canceled(wanted) => self.canceled(*wanted),
+            Expectation::Refused(_) => None,
+        }?;
+        Some(Finding { span: Some(expectation.span), ..finding })
+    }
+
+    fn exchange(&self) -> Option<Exchange> {
+        self.index.exchange_of(self.number)
+    }
+
+    fn message(&self) -> Option<&'i Message<'t>> {
+        self.index.message_of(self.exchange()?)
+    }
+
+    /// Who expects it: the actor of the answer, for headlines.
+    fn actor(&self) -> String {
+        self.message().map_or_else(|| "the harness".into(), |message| message.actor.to_string())
+    }
+
+    fn finding(&self, kind: Kind, headline: String) -> Finding {
+        let at = self.message().and_then(|m| m.answer).map(|answer| answer.at);
+        let at = at.or_else(|| self.index.step_ends.get(&self.number).copied()).unwrap_or_default();
+        Finding::new(Oracle::Expectation, kind, self.number, at, headline)
+    }
+
+    fn unanswered(&self, exchange: Exchange) -> Finding {
+        let actor = self.index.message_of(exchange).map_or_else(String::new, |m| m.actor.to_string());
+        let held = self.held_before();
+        let (headline, received) = if held.is_empty() {
+            (format!("{actor} got no answer"), "nothing, and nothing more can come".to_owned())
+        } else {
+            let received = format!("nothing while {} waited upstream: the hub serializes its users", held.join(" and "));
+            (format!("{actor}'s request stood behind another's"), received)
+        };
+        self.finding(Kind::Interference, headline).because("an answer", received)
+    }
+
+    /// The actors whose calls were parked when this step ended.
+    fn held_before(&self) -> Vec<String> {
+        let steps = &self.index.facts.scenario.steps;
+        let released: Vec<&str> = steps[..self.number]
+            .iter()
+            .flat_map(|step| match &step.action {
+                Action::Release { labels, .. } => labels.iter().map(|l| l.value.as_str()).collect(),
+                Action::Drop(label) | Action::Cancel(label) => vec![label.value.as_str()],
+                _ => Vec::new(),
+            })
+            .collect();
+        steps[..self.number]
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Request(request) => Some((request.held.as_ref()?, &request.actor)),
+                _ => None,
+            })
+            .filter(|(label, _)| !released.contains(&label.value.as_str()))
+            .map(|(_, actor)| actor.to_string())
+            .collect()
+    }
+
+    /// The response of a request that succeeded.
+    fn success(&self) -> Result<serde_json::Value, Finding> {
+        let failed = |expected: &str, received: String| {
+            Err(self.finding(Kind::Interference, format!("{}'s request failed", self.actor())).because(expected, received))
+        };
+        let Some(answer) = self.message().and_then(|m| m.answer) else {
+            return failed("a result", "the connection broke".into());
+        };
+        match rpc::response(&answer) {
+            Some(response) if rpc::failure(&response).is_none() && answer.status == 200 => Ok(response),
+            _ => failed("a result", rpc::brief(&answer)),
+        }
+    }
+
+    fn text(&self, wanted: &TextMatch) -> Option<Finding> {
+        let response = match self.success() {
+            Ok(response) => response,
+            Err(finding) => return Some(finding),
+        };
+        self.matches(&rpc::text(&response), wanted)
+    }
+
+    /// `text` against the file's condition, `$canary` forms replaced.
+    fn matches(&self, text: &str, wanted: &TextMatch) -> Option<Finding> {
+        match wanted {
+            TextMatch::Any => text.is_empty().then(|| {
+                self.finding(Kind::Loss, format!("{} got an answer without text", self.actor())).because("any text", "none")
+            }),
+            TextMatch::Contains(parts) => {
+                let missing = parts.iter().map(|part| self.expand(part)).find(|part| !text.contains(part.as_str()))?;
+                let headline = format!("{} did not get back what is {0}'s own", self.actor());
+                Some(self.finding(Kind::Loss, headline).because(format!("text with {missing}"), format!("{text:?}")))
+            }
+            TextMatch::Excludes(parts) => {
+                let present = parts.iter().map(|part| self.expand(part)).find(|part| text.contains(part.as_str()))?;
+                let headline = format!("{} got what must not be in the answer", self.actor());
+                let finding = self.finding(Kind::Leak, headline);
+                Some(finding.because(format!("text without {present}"), format!("{text:?}")))
+            }
+        }
+    }
+
+    fn expand(&self, text: &str) -> String {
+        let acting = self.message().map(|m| m.actor.clone());
+        let acting = acting.unwrap_or_else(|| Actor { user: String::new(), client: Actor::MAIN.into() });
+        canary::expand(text, &acting, |who, series| self.index.facts.canary(who, series).map(str::to_owned))
+    }
+
+    fn error(&self, wanted: &TextMatch) -> Option<Finding> {
+        let answer = self.message().and_then(|m| m.answer);
+        let Some(answer) = answer else {
+            let headline = format!("{}'s connection broke instead of a clear error", self.actor());
+            return Some(self.finding(Kind::Interference, headline).because("an error that names the server", "nothing"));
+        };
+        let failure = match rpc::response(&answer) {
+            Some(response) => rpc::failure(&response),
+            None => (answer.status >= 400).then(|| answer.body.to_owned()),
+        };
+        let Some(message) = failure else {
+            let headline = format!("{} got a result where only an error can be right", self.actor());
+            return Some(self.finding(Kind::Correlation, headline).because("an error", rpc::brief(&answer)));
+        };
+        self.matches(&message, wanted)
+    }
+
+    fn tools(&self, contains: &[String], excludes: &[String]) -> Option<Finding> {
+        let response = match self.success() {
+            Ok(response) => response,
+            Err(finding) => return Some(finding),
+        };
+        let names = rpc::tools(&response).unwrap_or_default();
+        let listed = format!("[{}]", names.join(", "));
+        if let Some(missing) = contains.iter().find(|name| !names.contains(name)) {
+            let headline = format!("{} is not offered the tool {missing}", self.actor());
+            return Some(self.finding(Kind::Loss, headline).because(missing.as_str(), listed));
+        }
+        let extra = excludes.iter().find(|name| names.contains(name))?;
+        let headline = format!("{} is offered the tool {extra}, which is not {0}'s", self.actor());
+        Some(self.finding(Kind::Leak, headline).because(format!("no {extra}"), listed))
+    }
+
+    fn status(&self, wanted: u16) -> Option<Finding> {
+        let answer: Option<Answer<'_>> = self.message().and_then(|m| m.answer);
+        let got = answer.map(|a| a.status);
+        (got != Some(wanted)).then(|| {
+            let received = answer.map_or_else(|| "no answer".into(), |a| rpc::brief(&a));
+            let headline = format!("{} got another status than promised", self.actor());
+            self.finding(Kind::Refusal, headline).because(format!("HTTP {wanted}"), received)
+        })
+    }
+
+    fn sessions(&self, opened: Option<u64>, open: Option<u64>) -> Option<Finding> {
+        let Action::Census { upstream } = &self.step.action else { return None };
+        let seen = counts::sessions(self.index, upstream, self.index.step_ends.get(&self.number).copied());
+        if let Some(wanted) = opened.filter(|wanted| *wanted != seen.opened) {
+            let (kind, headline) = if seen.opened < wanted {
+                (Kind::Leak, format!("`{upstream}` saw fewer sessions than there are owners"))
+            } else {
+                (Kind::Loss, format!("`{upstream}` saw more sessions than there are owners"))
+            };
+            return Some(self.finding(kind, headline).because(format!("{wanted} opened"), format!("{} opened", seen.opened)));
+        }
+        let wanted = open.filter(|wanted| *wanted != seen.open)?;
+        let (kind, headline) = if seen.open > wanted {
+            (Kind::Leak, format!("a session of `{upstream}` outlived its owner"))
+        } else {
+            (Kind::Loss, format!("a session of `{upstream}` was closed under its owner"))
+        };
+        Some(self.finding(kind, headline).because(format!("{wanted} open"), format!("{} open", seen.open)))
+    }
+
+    fn executed(&self, wanted: u64) -> Option<Finding> {
+        let exchange = self.exchange()?;
+        let ran: u64 = self.index.arrivals_of(exchange).map(|arrival| arrival.executed).sum();
+        (ran != wanted).then(|| {
+            let kind = if ran > wanted { Kind::Correlation } else { Kind::Loss };
+            let headline = format!("a call of {} ran {ran} times", self.actor());
+            self.finding(kind, headline).because(format!("{wanted} executions"), format!("{ran}"))
+        })
+    }
+
+    fn canceled(&self, wanted: u64) -> Option<Finding> {
+        let Action::Cancel(label) = &self.step.action else { return None };
+        let call = self.held_exchange(&label.value)?;
+        let own = counts::cancels_of(self.index, call);
+        (own != wanted).then(|| {
+            let headline = format!("{}'s cancel reached the upstream {own} times for that call", self.actor());
+            let mut finding =
+                self.finding(Kind::Correlation, headline).because(format!("{wanted} cancels of it"), format!("{own}"));
+            finding.crossing = self.struck_by(call);
+            finding
+        })
+    }
+
+    /// The call that a cancel hit instead of its own.
+    fn struck_by(&self, call: Exchange) -> Option<Crossing> {
+        let owner = self.index.message_of(call)?.actor.to_string();
+        let victim = self.index.messages.values().find(|message| {
+            message.exchange != call && counts::cancels_of(self.index, message.exchange) > 0
+        })?;
+        Some(Crossing { what: "a cancel".into(), owner, reached: victim.actor.to_string() })
+    }
+
+    fn held_exchange(&self, label: &str) -> Option<Exchange> {
+        let step = self.index.facts.scenario.steps.iter().position(|step| {
+            matches!(&step.action, Action::Request(request) if request.held.as_ref().is_some_and(|l| l.value == label))
+        })?;
+        self.index.exchange_of(step)
+    }
+}

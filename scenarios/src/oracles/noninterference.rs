@@ -1,0 +1,69 @@
+//! What a user gets among others is what the same user gets alone.
+//!
+//! Each user's requests are also played alone, against private upstreams and through no hub. Step by
+//! step the two answers must say the same, once marks and ids, which are fresh in every run, are
+//! taken out. Only calls and lists are compared: a handshake names the hub.
+
+use regex_lite::{Captures, Regex};
+use serde_json::Value;
+
+use super::{Finding, Kind, Oracle, rpc};
+use crate::{
+    scenario::model::{Action, Request, RequestKind},
+    trace::{Index, index::Message},
+};
+
+/// Compares the run with each user's control run.
+pub fn judge(index: &Index<'_>, alone: &[Index<'_>]) -> Vec<Finding> {
+    let steps = index.facts.scenario.steps.iter().enumerate();
+    let asked = steps.filter(|(_, step)| match &step.action {
+        Action::Request(request) => compared(request) && request.held.is_none(),
+        Action::Await(label) => held_request(index, &label.value).is_some_and(compared),
+        _ => false,
+    });
+    asked.filter_map(|(number, _)| differs(index, alone, number)).collect()
+}
+
+fn compared(request: &Request) -> bool {
+    matches!(request.kind, RequestKind::Call { .. } | RequestKind::List) && request.fault.is_none()
+}
+
+fn held_request<'t>(index: &Index<'t>, label: &str) -> Option<&'t Request> {
+    index.facts.scenario.steps.iter().find_map(|step| match &step.action {
+        Action::Request(request) if request.held.as_ref().is_some_and(|held| held.value == label) => Some(request),
+        _ => None,
+    })
+}
+
+fn differs(index: &Index<'_>, alone: &[Index<'_>], number: usize) -> Option<Finding> {
+    let message = answered(index, number)?;
+    let (control, reference) = alone.iter().find_map(|control| Some((control, answered(control, number)?)))?;
+    let (among, by_itself) = (said(index, message)?, said(control, reference)?);
+    (among != by_itself).then(|| {
+        let headline = format!("{} got another answer than alone", message.actor);
+        let at = message.answer.map_or(message.at, |answer| answer.at);
+        let finding = Finding::new(Oracle::Noninterference, Kind::Interference, number, at, headline);
+        finding.because(by_itself, among)
+    })
+}
+
+fn answered<'i, 't>(index: &'i Index<'t>, step: usize) -> Option<&'i Message<'t>> {
+    let message = index.message_of(index.exchange_of(step)?)?;
+    message.answer.map(|_| message)
+}
+
+/// What the answer says: the result or error, without its id, marks that no file names replaced.
+fn said(index: &Index<'_>, message: &Message<'_>) -> Option<String> {
+    let mut response = rpc::response(message.answer.as_ref()?)?;
+    if let Value::Object(fields) = &mut response {
+        fields.retain(|name, _| matches!(name.as_str(), "result" | "error"));
+    }
+    let canaries: Vec<&str> = index.facts.canaries.iter().map(|canary| canary.mark.as_str()).collect();
+    let fresh = Regex::new("xt[0-9a-z]{16}").expect("a constant pattern");
+    let text = response.to_string();
+    let text = fresh.replace_all(&text, |hit: &Captures<'_>| match &hit[0] {
+        canary if canaries.contains(&canary) => canary.to_owned(),
+        _ => "<mark>".to_owned(),
+    });
+    Some(text.into_owned())
+}

@@ -1,0 +1,77 @@
+//! Session ids cannot be guessed: long, visible ASCII, never repeated, no common pattern.
+//!
+//! The specification asks for ids that are globally unique and cryptographically secure. A trace
+//! holds a handful of them, so what can be shown is the opposite: an id too short for its alphabet,
+//! or two ids that agree in most places, as counters, timestamps and names do.
+
+use super::{Finding, Kind, Oracle};
+use crate::trace::{
+    Index,
+    index::{Message, header},
+};
+
+/// Sixteen random bytes in base64 without padding, or a UUID without dashes and then some.
+const SHORTEST: usize = 22;
+/// Two random ids over sixteen symbols agree by chance in 6 of 100 places; a UUID fixes its dashes
+/// and version as well. More than this share is a pattern.
+const ALIKE_PERCENT: usize = 60;
+
+/// Judges every session id that the target gave out.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut earlier: Vec<&str> = Vec::new();
+    for message in index.messages.values() {
+        let Some(answer) = &message.answer else { continue };
+        let Some(id) = header(answer.headers, "mcp-session-id").filter(|id| message.session != Some(*id)) else { continue };
+        if let Some((expected, received)) = flaw(id, &earlier) {
+            let headline = format!("the session id given to {} can be guessed", message.actor);
+            findings.push(finding(message, answer.at, headline).because(expected, received));
+        }
+        earlier.push(id);
+    }
+    findings
+}
+
+fn finding(message: &Message<'_>, at: usize, headline: String) -> Finding {
+    Finding::new(Oracle::SessionIds, Kind::Leak, message.step, at, headline)
+}
+
+fn flaw(id: &str, earlier: &[&str]) -> Option<(String, String)> {
+    if !id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) {
+        return Some(("visible ASCII only (0x21 to 0x7E)".into(), format!("{id:?}")));
+    }
+    if id.len() < SHORTEST {
+        return Some((format!("at least {SHORTEST} characters"), format!("{} characters: {id}", id.len())));
+    }
+    if earlier.contains(&id) {
+        return Some(("an id of its own for every session".into(), format!("{id}, given out before")));
+    }
+    let other = earlier.iter().find(|other| agreement(id, other) > ALIKE_PERCENT)?;
+    let expected = format!("two ids agree in at most {ALIKE_PERCENT} of 100 places");
+    Some((expected, format!("{id} after {other}: {} of 100", agreement(id, other))))
+}
+
+/// In how many of 100 places two ids have the same character.
+fn agreement(a: &str, b: &str) -> usize {
+    let same = a.bytes().zip(b.bytes()).filter(|(x, y)| x == y).count();
+    same * 100 / a.len().max(b.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_names_and_short_ids_are_flaws() {
+        assert!(flaw("session-1", &[]).is_some());
+        assert!(flaw("alice-0000000000000000000001", &["alice-0000000000000000000002"]).is_some());
+        assert!(flaw("0123456789abcdef01234\u{e9}", &[]).is_some());
+        assert!(flaw("fedcba9876543210fedcba98", &["fedcba9876543210fedcba98"]).is_some());
+    }
+
+    #[test]
+    fn random_ids_are_none() {
+        assert_eq!(flaw("8f14e45f-ceea-467f-9575-58e1b7c1a2d3", &["c9f0f895-fb98-4b91-8e2f-a1b2c3d4e5f6"]), None);
+        assert_eq!(flaw("Zk3qv0r5T1m8c2s7Yx4Wnw", &["a8Xh2LqQ9d0Fj5RtB7uKpA"]), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! One cell: played through the target with everybody, then for each user alone, then judged.
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Cell, CellReport, Mode, Options, Verdict};
+use crate::{
+    engine::{
+        cast,
+        pace::Pace,
+        player::Player,
+        stage::{Front, Stage},
+    },
+    oracles::{self, Finding, Severity},
+    scenario::model::{Action, Need},
+    target::{Promises, reference::Reference},
+    trace::{
+        Trace,
+        facts::{IdentityHeaders, Refusals, Sharing},
+    },
+};
+
+/// Plays and judges one cell.
+pub fn report(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
+    let (verdict, trace) = match not_applicable(cell, options.mode) {
+        Some(reason) => (Verdict::NotApplicable { reason }, None),
+        None => match played(cell, options, target) {
+            Ok((verdict, trace)) => (verdict, Some(trace)),
+            Err(verdict) => (verdict, None),
+        },
+    };
+    CellReport { scenario: cell.scenario.clone(), cell: cell.name.clone(), seed: options.seed, verdict, trace }
+}
+
+fn not_applicable(cell: &Cell, mode: Mode) -> Option<String> {
+    let moves_clock = cell.scenario.steps.iter().any(|step| matches!(step.action, Action::AdvanceClock(_)));
+    let needs_clock = cell.scenario.needs.iter().any(|need| need.value == Need::Clock);
+    (mode == Mode::Socket && (moves_clock || needs_clock))
+        .then(|| "needs `clock`: over sockets nobody can move the target's clock".to_owned())
+}
+
+fn played(cell: &Cell, options: &Options, target: &Reference) -> Result<(Verdict, Trace), Verdict> {
+    let among = Setting { front: Front::Reference(target.clone()), promises: target.promises(), alone: None };
+    let trace = among.play(cell, options)?;
+    let mut alone = Vec::new();
+    for user in cell.scenario.users.keys() {
+        let by_itself = Setting { front: Front::Nothing, promises: NOTHING, alone: Some(user) };
+        alone.push(by_itself.play(cell, options)?);
+    }
+    if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
+        return Err(Verdict::Harness { reason: blame(&finding) });
+    }
+    let findings = oracles::judge(&trace, &alone);
+    Ok((verdict(&trace, findings), trace))
+}
+
+/// A user alone, straight at the upstreams, is promised nothing but an answer.
+const NOTHING: Promises =
+    Promises { sharing: Sharing::Shared, identity_headers: IdentityHeaders::NotPromised, refusals: Refusals::Similar };
+
+fn blame(finding: &Finding) -> String {
+    format!(
+        "alone and through no hub, step {}: {} (expected {}, received {})",
+        finding.step + 1,
+        finding.headline,
+        finding.expected,
+        finding.received
+    )
+}
+
+fn verdict(trace: &Trace, findings: Vec<Finding>) -> Verdict {
+    if findings.iter().any(|finding| finding.severity == Severity::Failure) {
+        return Verdict::Fail { findings };
+    }
+    if !findings.is_empty() {
+        return Verdict::Warn { findings };
+    }
+    if !oracles::saw_an_answer(trace) {
+        return Verdict::NotObserved { reason: "no step was answered, so nothing was verified".into() };
+    }
+    Verdict::Pass
+}
+
+/// Through what a cell is played, and for whom.
+struct Setting<'u> {
+    front: Front,
+    promises: Promises,
+    alone: Option<&'u str>,
+}
+
+impl Setting<'_> {
+    fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, Verdict> {
+        let pace = match options.mode {
+            Mode::InProcess => Pace::Virtual,
+            Mode::Socket => Pace::Real,
+        };
+        let facts = cast::facts(cell, options.seed, self.promises);
+        let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
+        let recorder = runtime.block_on(async {
+            let stage = Stage::raise(&facts, &self.front, pace, options.seed).await?;
+            Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            Ok(stage.recorder)
+        });
+        drop(runtime);
+        let recorder = recorder.map_err(|reason| Verdict::CouldNotRun { reason })?;
+        Ok(recorder.into_trace(facts))
+    }
+}
+
+/// One thread for everything in a cell; in virtual time its clock stands still.
+fn runtime(pace: Pace) -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all();
+    if pace == Pace::Virtual {
+        builder.start_paused(true);
+    }
+    builder.build()
+}

@@ -1,0 +1,144 @@
+//! The matrix: every scenario in both revisions of its era, every credential mode it names, and
+//! every order in which its held calls may be released.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use rand::seq::index;
+
+use crate::{
+    engine::cast,
+    scenario::model::{Action, CredentialMode, Order, Scenario},
+};
+
+use super::Options;
+
+/// No scenario has more orders than this; beyond it a seeded sample is played, and the name says so.
+const MOST_ORDERS: usize = 24;
+
+/// A protocol revision of the stateful era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revision {
+    /// 2025-06-18.
+    June2025,
+    /// 2025-11-25.
+    November2025,
+}
+
+impl Revision {
+    /// All that are played, oldest first.
+    pub const ALL: [Self; 2] = [Self::June2025, Self::November2025];
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::June2025 => "2025-06-18",
+            Self::November2025 => "2025-11-25",
+        })
+    }
+}
+
+/// One cell of the matrix.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// What is played.
+    pub scenario: Arc<Scenario>,
+    /// `2025-11-25 per-user`, and `order 2/6` where there are several.
+    pub name: String,
+    /// Which revision the actors offer.
+    pub revision: Revision,
+    /// Whose credential the target uses upstream.
+    pub credentials: CredentialMode,
+    /// For each `release` in every order, by its step: positions in the file's list, first to last.
+    pub orders: BTreeMap<usize, Vec<usize>>,
+}
+
+/// Spreads scenarios out into cells, in the order of the files.
+pub fn plan(scenarios: &[Arc<Scenario>], options: &Options) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for scenario in scenarios {
+        for revision in Revision::ALL {
+            for credentials in &scenario.credentials {
+                let name = format!("{revision} {credentials}");
+                let cell = Cell {
+                    scenario: scenario.clone(),
+                    name,
+                    revision,
+                    credentials: *credentials,
+                    orders: BTreeMap::new(),
+                };
+                cells.extend(in_every_order(cell, options.seed));
+            }
+        }
+    }
+    cells
+}
+
+/// The cell once for each combination of release orders.
+fn in_every_order(cell: Cell, seed: u64) -> Vec<Cell> {
+    let all = all_orders(&cell.scenario);
+    let total = all.len();
+    if total < 2 {
+        return vec![cell];
+    }
+    let played: Vec<usize> = if total > MOST_ORDERS {
+        let mut sample = index::sample(&mut cast::rng(seed, &cell, "orders"), total, MOST_ORDERS).into_vec();
+        sample.sort_unstable();
+        sample
+    } else {
+        (0..total).collect()
+    };
+    let numbered = played.into_iter().map(|number| Cell {
+        name: format!("{} order {}/{total}", cell.name, number + 1),
+        orders: all[number].clone(),
+        ..cell.clone()
+    });
+    numbered.collect()
+}
+
+/// Every combination of permutations of the scenario's `order: every` releases.
+fn all_orders(scenario: &Scenario) -> Vec<BTreeMap<usize, Vec<usize>>> {
+    let mut all = vec![BTreeMap::new()];
+    for (number, step) in scenario.steps.iter().enumerate() {
+        let Action::Release { labels, order: Order::Every } = &step.action else { continue };
+        let permutations = permutations(labels.len());
+        all = all
+            .iter()
+            .flat_map(|chosen: &BTreeMap<usize, Vec<usize>>| {
+                permutations.iter().map(|permutation| {
+                    let mut chosen = chosen.clone();
+                    chosen.insert(number, permutation.clone());
+                    chosen
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+/// All permutations of `0..count`, in lexical order. Files hold a handful of labels.
+fn permutations(count: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..count {
+        all = all
+            .iter()
+            .flat_map(|start: &Vec<usize>| {
+                (0..count).filter(|next| !start.contains(next)).map(|next| [start.as_slice(), &[next]].concat())
+            })
+            .collect();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_calls_have_six_orders_in_lexical_order() {
+        let all = permutations(3);
+        assert_eq!(all.len(), 6);
+        assert_eq!(all[0], [0, 1, 2]);
+        assert_eq!(all[5], [2, 1, 0]);
+    }
+}

@@ -1,0 +1,9 @@
+//! What is judged: the reference hub, or (for control runs) nothing between actor and upstream.
+//!
+//! - [`provision`]: what a target is told before it starts, the same for every target.
+//! - [`reference`]: the hub of this repository, the only file of the suite that names it.
+
+pub mod provision;
+pub mod reference;
+
+pub use provision::{Promises, Provision, Running};
