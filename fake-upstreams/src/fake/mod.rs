@@ -1,0 +1,11 @@
+//! One fake MCP server.
+//!
+//! - [`server`]: what it knows, and its answer to one HTTP request.
+//! - [`call`]: a tool call with everything that can go wrong.
+//! - [`answer`]: the bytes that leave.
+
+pub(crate) mod answer;
+mod call;
+pub(crate) mod server;
+
+pub use server::Fake;

@@ -1,0 +1,206 @@
+//! `db`: SQL on an embedded database that belongs to one MCP session.
+//!
+//! `set_context` binds the session to a project; `get_data` answers from it. The server trusts the
+//! session id alone, as real servers do: whoever is let onto a session has its context.
+
+use std::time::Instant;
+
+use rusqlite::{
+    Connection,
+    hooks::{AuthAction, AuthContext, Authorization},
+    limits::Limit,
+    types::ValueRef,
+};
+use serde_json::{Map, Value};
+
+use super::Tool;
+
+/// Rows that one `query` may return.
+const MOST_ROWS: usize = 100;
+/// Steps of SQLite's machine between two looks at the clock, and how long a query may take.
+const STEPS: i32 = 10_000;
+const LONGEST_QUERY: std::time::Duration = std::time::Duration::from_secs(2);
+/// Longest statement, in bytes.
+const LONGEST_SQL: i32 = 10_000;
+
+pub(crate) const TOOLS: [Tool; 6] = [
+    Tool {
+        name: "echo",
+        description: "Returns its text.",
+        parameters: &[("text", "string")],
+        scope: "read",
+    },
+    Tool {
+        name: "set_context",
+        description: "Binds this session to a project.",
+        parameters: &[("project", "string")],
+        scope: "write",
+    },
+    Tool {
+        name: "get_data",
+        description: "Shows this session's project and notes.",
+        parameters: &[],
+        scope: "read",
+    },
+    Tool {
+        name: "insert",
+        description: "Stores a note in this session's database.",
+        parameters: &[("key", "string"), ("value", "string")],
+        scope: "write",
+    },
+    Tool {
+        name: "query",
+        description: "Runs one SELECT on this session's database.",
+        parameters: &[("sql", "string")],
+        scope: "read",
+    },
+    Tool {
+        name: "whoami",
+        description: "Says whom this server takes the caller for.",
+        parameters: &[],
+        scope: "read",
+    },
+];
+
+/// The database of one session.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: Connection,
+}
+
+impl Database {
+    pub(crate) fn open(session_mark: &str) -> rusqlite::Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(
+            "CREATE TABLE context (project TEXT NOT NULL, mark TEXT NOT NULL);
+             CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);",
+        )?;
+        connection.execute("INSERT INTO context VALUES ('none', ?1)", [session_mark])?;
+        connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => {
+                Authorization::Deny
+            }
+            _ => Authorization::Allow,
+        }))?;
+        Ok(Self { connection })
+    }
+
+    /// Runs a tool. An error is the text of an `isError` result.
+    pub(crate) fn run(&self, tool: &str, arguments: &Map<String, Value>) -> Result<String, String> {
+        let text = |name: &str| {
+            let value = arguments.get(name).and_then(Value::as_str);
+            value
+                .map(str::to_owned)
+                .ok_or_else(|| format!("`{name}` must be a string"))
+        };
+        match tool {
+            "set_context" => self.set_context(&text("project")?),
+            "get_data" => self.get_data(),
+            "insert" => self.insert(&text("key")?, &text("value")?),
+            "query" => self.query(&text("sql")?),
+            _ => text("text"),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    fn set_context(&self, project: &str) -> Result<String, String> {
+        self.connection
+            .execute("UPDATE context SET project = ?1", [project])
+            .map_err(|error| error.to_string())?;
+        Ok(format!("this session now works on project {project}"))
+    }
+
+    fn get_data(&self) -> Result<String, String> {
+        self.query("SELECT 'project', project, 'session', mark FROM context UNION ALL SELECT 'note', key, '=', value FROM notes")
+    }
+
+    fn insert(&self, key: &str, value: &str) -> Result<String, String> {
+        let statement =
+            "INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
+        self.connection
+            .execute(statement, [key, value])
+            .map_err(|error| error.to_string())?;
+        Ok(format!("stored {key}"))
+    }
+
+    fn query(&self, sql: &str) -> Result<String, String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let until = Instant::now() + LONGEST_QUERY;
+        self.connection
+            .progress_handler(STEPS, Some(move || Instant::now() > until))
+            .map_err(failed)?;
+        let mut statement = self.connection.prepare(sql).map_err(failed)?;
+        if !statement.readonly() {
+            return Err("only SELECT is allowed".into());
+        }
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).map_err(failed)?;
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            if lines.len() == MOST_ROWS {
+                lines.push("…".to_owned());
+                break;
+            }
+            let cells: Result<Vec<String>, _> = (0..columns)
+                .map(|column| row.get_ref(column).map(show))
+                .collect();
+            lines.push(cells.map_err(failed)?.join(" "));
+        }
+        Ok(lines.join("\n"))
+    }
+}
+
+fn show(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "null".into(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(bytes) => format!("{} bytes", bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(database: &Database, tool: &str, arguments: Value) -> Result<String, String> {
+        database.run(tool, arguments.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn a_session_remembers_its_project_and_notes() {
+        let database = Database::open("mark").unwrap();
+        run(&database, "set_context", json!({ "project": "apollo" })).unwrap();
+        run(&database, "insert", json!({ "key": "a", "value": "1" })).unwrap();
+        let data = run(&database, "get_data", json!({})).unwrap();
+        assert_eq!(data, "project apollo session mark\nnote a = 1");
+    }
+
+    #[test]
+    fn files_writes_and_endless_queries_are_refused() {
+        let database = Database::open("mark").unwrap();
+        for sql in [
+            "ATTACH 'x.db' AS x",
+            "DELETE FROM notes",
+            "PRAGMA journal_mode",
+            "not sql",
+        ] {
+            assert!(
+                run(&database, "query", json!({ "sql": sql })).is_err(),
+                "{sql}"
+            );
+        }
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        assert!(
+            run(&database, "query", json!({ "sql": endless }))
+                .unwrap_err()
+                .contains("interrupted")
+        );
+    }
+}

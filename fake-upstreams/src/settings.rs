@@ -1,0 +1,84 @@
+//! What a fake is told before it starts.
+
+use std::{fmt, str::FromStr};
+
+use crate::Script;
+
+/// Which server is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A database with a context bound to the session. Takes any credential, or none.
+    Db,
+    /// A code host that checks the bearer token of every request.
+    Github,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::Db, Self::Github];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Db => "db",
+            Self::Github => "github",
+        })
+    }
+}
+
+/// There is no such fake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no fake `{0}`; there are `db` and `github`")]
+pub struct UnknownKind(String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.to_string() == text)
+            .ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+/// Somebody whom an upstream knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name the upstream calls them by.
+    pub login: String,
+    /// Their bearer token.
+    pub token: String,
+    /// `read` and `write`.
+    pub scopes: Vec<String>,
+}
+
+/// In which of the two forms of streamable HTTP a fake answers requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Answers {
+    /// One JSON body.
+    Json,
+    /// An event stream that ends after the response.
+    Sse,
+    /// Either, and cut into chunks anywhere: the seed and the request decide.
+    #[default]
+    Seeded,
+}
+
+/// Everything that one fake is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name it goes by in the ledger.
+    pub name: String,
+    /// Which server it plays.
+    pub kind: Kind,
+    /// Whom it knows.
+    pub accounts: Vec<Account>,
+    /// Decides marks, session ids, forms and chunk borders.
+    pub seed: u64,
+    /// What goes wrong, and when.
+    pub script: Script,
+    /// In which form it answers.
+    pub answers: Answers,
+}

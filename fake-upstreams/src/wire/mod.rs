@@ -1,0 +1,8 @@
+//! The codec that fakes and actors share. It stays out of every hub: the judge and the judged have
+//! no protocol code in common.
+//!
+//! - [`sse`]: event streams.
+//! - [`rpc`]: JSON-RPC envelopes.
+
+pub mod rpc;
+pub mod sse;
