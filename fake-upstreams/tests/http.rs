@@ -1,4 +1,5 @@
 //! The fakes as a stranger meets them: over sockets, by an unmodified rmcp client and by plain HTTP.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::{Arc, Mutex};
 

@@ -1,1 +1,27 @@
-//! placeholder
+//! The reference MCP hub: many users, shared upstream servers, and nothing of one user's ever reaches
+//! another.
+//!
+//! In reading order, from the socket inwards:
+//! - [`config`], [`environment`]: what the operator decides, and what the hub takes from outside.
+//! - [`edge`]: connections, limits, and the gate at which a caller is checked; [`identity`]: the result.
+//! - [`downstream`]: client sessions and their HTTP.
+//! - [`relay`]: one request's way, and back; [`upstream`]: what is sent to servers, and as whom.
+//! - [`envelope`]: JSON-RPC as bytes.
+//! - [`isolation`]: every table that callers share, and how narrow it is. Start here if you audit.
+
+pub mod config;
+mod downstream;
+pub mod edge;
+mod envelope;
+pub mod environment;
+mod hub;
+mod identity;
+pub mod isolation;
+mod relay;
+mod upstream;
+
+pub use config::{Config, ConfigError};
+pub use edge::{HubHandle, serve};
+pub use environment::Environment;
+pub use hub::{Hub, HubError};
+pub use isolation::Isolation;

@@ -1,2 +1,134 @@
-//! Placeholder until the command line exists.
-fn main() {}
+//! `hub`: serves, checks a configuration, hashes a key, prints the isolation page.
+//!
+//! Exit codes: 0 stopped or fine, 2 bad input, 3 could not run.
+
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use hub::{Config, Environment, Hub, isolation::page};
+use sha2::{Digest, Sha256};
+use tokio::{net::TcpListener, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Shortest key that is accepted, in characters: what a person makes up is shorter.
+const SHORTEST_KEY: usize = 12;
+
+/// An MCP hub that keeps its users apart.
+#[derive(Debug, Parser)]
+#[command(name = "hub", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the servers of a configuration to its users.
+    Serve {
+        /// The configuration, YAML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Reads a configuration and says what is wrong with it.
+    Check {
+        /// The configuration, YAML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Reads a key from standard input and prints what belongs into `sha256:`.
+    HashKey,
+    /// Prints every table that users share, how narrow it is, and every rule.
+    Isolation {
+        /// As Markdown, which is the only form there is.
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("HUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match Cli::parse().command {
+        Command::Serve { config } => match read(&config) {
+            Ok(config) => done(3, run(config)),
+            Err(error) => done(2, Err(error)),
+        },
+        Command::Check { config } => {
+            done(2, read(&config).and_then(|config| print(&format!("{} servers, {} users: fine", config.servers.len(), config.users.len()))))
+        }
+        Command::HashKey => done(2, hash_key()),
+        Command::Isolation { .. } => done(3, print(page::markdown().trim_end())),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Config> {
+    Ok(Config::load(path)?)
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where a person reads")]
+fn done(code: u8, outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hub: {error:#}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{text}").context("writing to standard output")
+}
+
+fn hash_key() -> anyhow::Result<()> {
+    let mut key = String::new();
+    io::stdin().take(4096).read_to_string(&mut key).context("reading the key from standard input")?;
+    let key = key.trim();
+    anyhow::ensure!(key.len() >= SHORTEST_KEY, "a key has at least {SHORTEST_KEY} characters; make one with `openssl rand -hex 24`");
+    let digest: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    print(&digest)
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    let listen = config.listen;
+    let hub = Hub::new(config, Environment::system())?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one"))?;
+    announce(&listener)?;
+    hub::serve(listener, hub, stop()).stopped().await;
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where a person reads, whatever the log filter says")]
+fn announce(listener: &TcpListener) -> anyhow::Result<()> {
+    eprintln!("hub: listening on http://{}", listener.local_addr()?);
+    Ok(())
+}
+
+/// Resolves at SIGINT or SIGTERM.
+async fn stop() {
+    let interrupted = async {
+        if signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            },
+            Err(_) => interrupted.await,
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}

@@ -1,0 +1,310 @@
+//! From the file to a configuration without doubt in it. Every problem is told at once.
+
+use std::{collections::BTreeMap, env, fmt, fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::{Limits, Secret, file};
+
+/// What a hub runs on.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The upstream servers, by the name of their route.
+    pub servers: BTreeMap<Arc<str>, Server>,
+    /// The users, by name.
+    pub users: BTreeMap<Arc<str>, User>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// One upstream server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its MCP endpoint.
+    pub uri: Uri,
+    /// Whose credential is used there.
+    pub credentials: Credentials,
+    /// The hub's own credential, if it has one.
+    pub service_credential: Option<Secret>,
+    /// Whether it is told who calls.
+    pub identity_headers: bool,
+    /// Headers for every request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Whose credential is used at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// The caller's own.
+    PerUser,
+    /// The hub's, for everybody.
+    Shared,
+    /// None.
+    None,
+}
+
+/// One user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Their keys.
+    pub keys: Vec<Key>,
+    /// The servers they may use; `None` is all.
+    pub servers: Option<Vec<Arc<str>>>,
+    /// Their own credentials, by server.
+    pub credentials: BTreeMap<Arc<str>, Secret>,
+}
+
+/// A key, as far as the hub knows it.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Its name, unique for its user.
+    pub id: Arc<str>,
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    origin: String,
+    problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            let line_break = if number == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{}: {problem}", self.origin)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place and what to do.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let origin = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|error| ConfigError { origin: origin.clone(), problems: vec![format!("cannot be read: {error}")] })?;
+        Self::from_yaml(&text, &origin)
+    }
+
+    /// Reads a configuration from text; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place and what to do.
+    pub fn from_yaml(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        let failed = |problems| ConfigError { origin: origin.to_owned(), problems };
+        let file: file::File = serde_saphyr::from_str(text).map_err(|error| failed(vec![error.to_string()]))?;
+        let mut problems = Problems::default();
+        let config = problems.config(file);
+        match config {
+            Some(config) if problems.found.is_empty() => Ok(config),
+            _ => Err(failed(problems.found)),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems {
+    found: Vec<String>,
+}
+
+impl Problems {
+    fn add(&mut self, place: &str, problem: impl fmt::Display) {
+        self.found.push(format!("{place}: {problem}"));
+    }
+
+    fn config(&mut self, file: file::File) -> Option<Config> {
+        let listen = file.listen.parse();
+        if listen.is_err() {
+            self.add("listen", format_args!("`{}` is no address; write for example 127.0.0.1:8080", file.listen));
+        }
+        if file.servers.is_empty() {
+            self.add("servers", "there is none; a hub needs at least one server");
+        }
+        let names: Vec<Arc<str>> = file.servers.keys().map(|name| name.as_str().into()).collect();
+        let servers = file.servers.into_iter().filter_map(|(name, server)| Some((name.as_str().into(), self.server(&name, server)?)));
+        let servers = servers.collect();
+        let users: BTreeMap<Arc<str>, User> =
+            file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
+        self.distinct_keys(&users);
+        let limits = self.limits(&file.limits);
+        Some(Config { listen: listen.ok()?, servers, users, limits })
+    }
+
+    fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
+        let place = format!("servers.{name}");
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            self.add(&place, "a name has lower-case letters, digits and dashes only: it is a part of the route /mcp/<name>");
+        }
+        let service_credential =
+            server.service_credential.and_then(|credential| self.credential(&format!("{place}.service-credential"), credential));
+        let credentials = match server.credentials {
+            file::Mode::PerUser => Credentials::PerUser,
+            file::Mode::Shared => Credentials::Shared,
+            file::Mode::None => Credentials::None,
+        };
+        if credentials == Credentials::Shared && service_credential.is_none() {
+            self.add(&place, "`credentials: shared` needs a `service-credential` to share");
+        }
+        let mut headers = Vec::new();
+        for (header, value) in server.headers {
+            match (HeaderName::try_from(&header), HeaderValue::try_from(&value)) {
+                (Ok(header), Ok(value)) => headers.push((header, value)),
+                _ => self.add(&place, format_args!("`{header}` is no header that can be sent")),
+            }
+        }
+        let uri: Option<Uri> = server.url.parse().ok();
+        let uri = uri.filter(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
+        if uri.is_none() {
+            self.add(&place, format_args!("`{}` is no http or https URL; write for example http://127.0.0.1:7001/mcp", server.url));
+        }
+        let identity_headers = server.identity_headers == file::Switch::On;
+        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers })
+    }
+
+    fn user(&mut self, name: &str, user: file::User, servers: &[Arc<str>]) -> User {
+        let place = format!("users.{name}");
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@')) {
+            self.add(&place, "a name has letters, digits and `-_.@` only: it is sent in headers");
+        }
+        if user.keys.is_empty() {
+            self.add(&place, "there is no key; make one with `hub hash-key`");
+        }
+        let mut keys: Vec<Key> = Vec::new();
+        for key in user.keys {
+            if keys.iter().any(|other| *other.id == *key.id) {
+                self.add(&place, format_args!("two keys are called `{}`", key.id));
+            }
+            match digest(&key.sha256) {
+                Some(sha256) => keys.push(Key { id: key.id.as_str().into(), sha256 }),
+                None => self.add(&place, format_args!("key `{}`: sha256 must be 64 hexadecimal digits; `hub hash-key` prints them", key.id)),
+            }
+        }
+        let mut known = |name: &str, place: &str| {
+            let found = servers.iter().find(|server| ***server == *name).cloned();
+            if found.is_none() {
+                let near = servers.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                self.add(place, format_args!("there is no server `{name}`{near}"));
+            }
+            found
+        };
+        let allowed = user.servers.map(|names| {
+            names.iter().filter_map(|name| known(name, &format!("{place}.servers"))).collect::<Vec<_>>()
+        });
+        let named: Vec<_> = user
+            .credentials
+            .into_iter()
+            .filter_map(|(server, credential)| Some((known(&server, &format!("{place}.credentials"))?, credential)))
+            .collect();
+        let credentials = named.into_iter().filter_map(|(server, credential)| {
+            let secret = self.credential(&format!("{place}.credentials.{server}"), credential)?;
+            Some((server, secret))
+        });
+        User { keys, servers: allowed, credentials: credentials.collect() }
+    }
+
+    /// A key that two users hold would make one of them the other.
+    fn distinct_keys(&mut self, users: &BTreeMap<Arc<str>, User>) {
+        let mut seen: BTreeMap<[u8; 32], &str> = BTreeMap::new();
+        for (name, user) in users {
+            for key in &user.keys {
+                if let Some(other) = seen.insert(key.sha256, name) {
+                    self.add(&format!("users.{name}"), format_args!("key `{}` is a key of {other} too", key.id));
+                }
+            }
+        }
+    }
+
+    fn credential(&mut self, place: &str, credential: file::Credential) -> Option<Secret> {
+        let word = match (credential.bearer, credential.bearer_env, credential.bearer_file) {
+            (Some(word), None, None) => word,
+            (None, Some(variable), None) => match env::var(&variable) {
+                Ok(word) => word,
+                Err(_) => {
+                    self.add(place, format_args!("the environment variable `{variable}` is not set"));
+                    return None;
+                }
+            },
+            (None, None, Some(path)) => match fs::read_to_string(&path) {
+                Ok(word) => word.trim_end().to_owned(),
+                Err(error) => {
+                    self.add(place, format_args!("{}: {error}", path.display()));
+                    return None;
+                }
+            },
+            _ => {
+                self.add(place, "give exactly one of `bearer`, `bearer-env`, `bearer-file`");
+                return None;
+            }
+        };
+        if word.is_empty() || HeaderValue::try_from(&word).is_err() {
+            self.add(place, "the token is empty or has characters that no header may have");
+            return None;
+        }
+        Some(Secret::new(word))
+    }
+
+    fn limits(&mut self, file: &file::Limits) -> Limits {
+        let strict = Limits::default();
+        let mut time = |name: &str, written: &Option<String>, default: Duration| match written.as_deref().map(duration) {
+            None => default,
+            Some(Some(duration)) if !duration.is_zero() => duration,
+            Some(_) => {
+                self.found.push(format!("limits.{name}: write a number and a unit, for example 250ms, 30s or 5m"));
+                default
+            }
+        };
+        let session_idle = time("session-idle", &file.session_idle, strict.session_idle);
+        let call_timeout = time("call-timeout", &file.call_timeout, strict.call_timeout);
+        let connect_timeout = time("connect-timeout", &file.connect_timeout, strict.connect_timeout);
+        let header_timeout = time("header-timeout", &file.header_timeout, strict.header_timeout);
+        let mut count = |name: &str, written: Option<usize>, default: usize| {
+            if written == Some(0) {
+                self.found.push(format!("limits.{name}: must be at least 1"));
+            }
+            written.unwrap_or(default)
+        };
+        Limits {
+            session_idle,
+            call_timeout,
+            connect_timeout,
+            header_timeout,
+            sessions_per_user: count("sessions-per-user", file.sessions_per_user, strict.sessions_per_user),
+            calls_per_session: count("calls-per-session", file.calls_per_session, strict.calls_per_session),
+            body: count("body", file.body, strict.body),
+            answer: count("answer", file.answer, strict.answer),
+            connections: count("connections", file.connections, strict.connections),
+        }
+    }
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[place * 2..place * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// `250ms`, `30s`, `5m`, `1h`.
+fn duration(text: &str) -> Option<Duration> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    let parsed = units.into_iter().find_map(|(unit, millis)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(Duration::from_millis(number.checked_mul(millis)?))
+    });
+    parsed
+}

@@ -1,0 +1,132 @@
+//! Everything that the hub says in its own words: refusals and errors, the same words every time.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::REVISIONS;
+use crate::{
+    config::Secret,
+    envelope::sse,
+    hub::Hub,
+    isolation::Rule,
+    relay::Step,
+    upstream::Fault,
+};
+
+/// The body of every answer.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A JSON body.
+pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = empty(status);
+    *response.body_mut() = Full::new(Bytes::from(body)).boxed_unsync();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// No body.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default().boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+/// An event stream of what a call has to say. Its first step is known already.
+pub(crate) fn stream(first: Step, rest: mpsc::Receiver<Step>, write: impl Fn(Step) -> String + Send + 'static) -> Response<Body> {
+    let events = stream::unfold((Some(first), rest, write), |(first, mut rest, write)| async move {
+        let step = match first {
+            Some(step) => step,
+            None => rest.recv().await?,
+        };
+        let event = Ok::<_, Infallible>(Frame::data(Bytes::from(sse::event(&write(step)))));
+        Some((event, (None, rest, write)))
+    });
+    event_stream(StreamBody::new(events).boxed_unsync())
+}
+
+/// An event stream without an event: the end of a call that was canceled, which is not answered.
+pub(crate) fn nothing() -> Response<Body> {
+    event_stream(Full::default().boxed_unsync())
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A JSON-RPC error of the hub's own. `id` is as the client wrote it, or `null`.
+pub(crate) fn error(status: StatusCode, id: &str, code: i64, message: &str) -> Response<Body> {
+    json(status, error_text(id, code, message, None))
+}
+
+fn error_text(id: &str, code: i64, message: &str, data: Option<Value>) -> String {
+    let mut error = json!({ "code": code, "message": message });
+    if let Some(data) = data {
+        error["data"] = data;
+    }
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)
+}
+
+/// A call that failed upstream: names the server and the reason, and nothing secret.
+pub(crate) fn fault(hub: &Hub, server: &str, bearer: Option<&Secret>, id: &str, fault: &Fault) -> String {
+    let (code, reason) = fault.code();
+    let mut message = format!("server `{server}`: {fault}");
+    if !hub.isolation.keeps(Rule::RedactErrors) {
+        let uri = hub.config.servers.get(server).map(|server| server.uri.to_string()).unwrap_or_default();
+        let token = bearer.map(Secret::reveal).unwrap_or_default();
+        message.push_str(&format!(" (POST {uri}, Authorization: Bearer {token}; {})", fault.detail()));
+    }
+    error_text(id, code, &message, Some(json!({ "source": "hub", "server": server, "reason": reason })))
+}
+
+/// 404: for a foreign session id, an ended one and one that never existed, on every verb.
+pub(crate) fn unknown_session() -> Response<Body> {
+    error(StatusCode::NOT_FOUND, "null", -32001, "session not found")
+}
+
+/// 400: a session id is required.
+pub(crate) fn missing_session() -> Response<Body> {
+    error(StatusCode::BAD_REQUEST, "null", -32000, "the header Mcp-Session-Id is required; initialize gives one")
+}
+
+/// 403: only ever said while `same-refusal` is switched off.
+pub(crate) fn foreign_session() -> Response<Body> {
+    error(StatusCode::FORBIDDEN, "null", -32001, "this session is not yours")
+}
+
+/// 404: no such route, or none for this user.
+pub(crate) fn unknown_server() -> Response<Body> {
+    error(StatusCode::NOT_FOUND, "null", -32001, "there is no such server, or you may not use it")
+}
+
+/// 401, with the challenge that tells a client what to bring.
+pub(crate) fn unauthorized(challenge: &'static str) -> Response<Body> {
+    let mut response = error(StatusCode::UNAUTHORIZED, "null", -32000, "a key of this hub is required");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+/// 405: the verbs that there are.
+pub(crate) fn method_not_allowed() -> Response<Body> {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "null", -32000, "use POST or DELETE; this hub offers no listening stream yet");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
+    response
+}
+
+/// 400 in the form that the stateless era understands: this hub does not speak it yet.
+pub(crate) fn unsupported_revision(id: &str, requested: &str) -> Response<Body> {
+    let data = json!({ "supported": REVISIONS, "requested": requested });
+    json(StatusCode::BAD_REQUEST, error_text(id, -32022, "unsupported protocol version", Some(data)))
+}

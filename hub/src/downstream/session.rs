@@ -1,0 +1,182 @@
+//! A client session: bound to a person, a key and a route; its beginning and its end.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::REVISIONS;
+use crate::{
+    envelope::{Message, object::Object},
+    hub::Hub,
+    identity::Caller,
+    isolation::{Activity, Rule},
+    relay::{self, UpstreamSession},
+    upstream::Fault,
+};
+
+/// A client session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Its id, by which it is also known inside the hub.
+    pub(crate) key: Arc<str>,
+    /// Whose it is.
+    pub(crate) caller: Caller,
+    /// On which route.
+    pub(crate) route: Arc<str>,
+    /// What upstreams are told in its place.
+    pub(crate) name: String,
+    /// The `initialize` that opened it, as it goes upstream.
+    pub(crate) opening: String,
+    /// When it was used, and how much of it is in flight.
+    pub(crate) activity: Arc<Activity>,
+    /// Told to everything that belongs to it when it ends.
+    pub(crate) ended: CancellationToken,
+    /// Its place under the cap, free again when the last part of it is gone.
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+/// A session cannot be opened.
+#[derive(Debug)]
+pub(super) enum NotOpened {
+    /// The user has as many as they may.
+    OverCap,
+    /// The upstream said so, or could not be asked.
+    Fault(Fault),
+    /// The upstream answered `initialize` with an error, which is passed on.
+    Refused(Arc<UpstreamSession>),
+}
+
+impl From<Fault> for NotOpened {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Opens a session here and at its upstream.
+pub(super) async fn open(
+    hub: &Arc<Hub>,
+    caller: &Caller,
+    route: &Arc<str>,
+    hello: &Message<'_>,
+    brought: Option<&str>,
+    authorization: Option<&HeaderValue>,
+) -> Result<(Arc<Session>, Arc<UpstreamSession>), NotOpened> {
+    hub.acting(caller, route).await?; // Who is not linked is told so before anything goes upstream.
+    let slot = slot(hub, caller, route).await?;
+    let id = match brought.filter(|_| !hub.isolation.keeps(Rule::MintSessionIds)) {
+        Some(id) => id.to_owned(),
+        None => hub.mint_session_id()?,
+    };
+    let session = Arc::new(Session {
+        key: id.as_str().into(),
+        caller: caller.clone(),
+        route: route.clone(),
+        name: hub.session_name(&caller.principal, &id),
+        opening: opening(hello),
+        activity: Activity::now(),
+        ended: CancellationToken::new(),
+        _slot: slot,
+    });
+    let upstream = relay::upstream_session(hub, caller, &session, authorization).await?;
+    let refused = Object::read(&upstream.welcome).is_ok_and(|answer| answer.get("error").is_some());
+    if refused {
+        hub.upstream_sessions.evict(&session.key).await;
+        return Err(NotOpened::Refused(upstream));
+    }
+    let place = hub.place(caller, route).in_session(&session.key);
+    hub.sessions.insert(&place, name(hub, route, &id), session.clone()).await.map_err(Fault::from)?;
+    Ok((session, upstream))
+}
+
+/// The session with this id, where this caller on this route has one.
+pub(super) async fn find(hub: &Hub, caller: &Caller, route: &Arc<str>, id: &str) -> Result<Option<Arc<Session>>, Fault> {
+    let found = hub.sessions.get(&hub.place(caller, route), &name(hub, route, id)).await?;
+    if let Some(session) = &found {
+        session.activity.touch();
+    }
+    Ok(found)
+}
+
+/// What a session is called in its table.
+fn name(hub: &Hub, route: &Arc<str>, id: &str) -> (Arc<str>, String) {
+    let route = if hub.isolation.keeps(Rule::SessionBoundToRoute) { route.clone() } else { "".into() };
+    (route, id.to_owned())
+}
+
+/// A place under the user's cap. Whoever is over it is refused; nobody else pays.
+async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Arc<str>) -> Result<Option<OwnedSemaphorePermit>, NotOpened> {
+    let cap = hub.config.limits.sessions_per_user;
+    let place = hub.place(caller, route);
+    let slots = hub.session_slots.get_or_insert_with(&place, (), || Arc::new(Semaphore::new(cap)));
+    let slots = slots.await.map_err(Fault::from)?;
+    match slots.try_acquire_owned() {
+        Ok(slot) => Ok(Some(slot)),
+        Err(_) if hub.isolation.keeps(Rule::CapEvictsNobody) => Err(NotOpened::OverCap),
+        Err(_) => {
+            if let Some(oldest) = hub.sessions.everything().first() {
+                end(hub, oldest).await;
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// The client's `initialize` as it goes upstream: without the capabilities that this hub does not
+/// carry, and with a revision that it speaks. Every other byte is as it came.
+fn opening(hello: &Message<'_>) -> String {
+    let whole = hello.whole();
+    let Some(params) = hello.params else { return whole };
+    let Ok(members) = Object::read(params) else { return whole };
+    let capabilities = members.get("capabilities").and_then(|raw| Some((raw, Object::read(raw).ok()?)));
+    let stripped = match capabilities {
+        Some((raw, capabilities)) => hello.with_part(raw, &capabilities.without(&["sampling", "elicitation", "roots"])),
+        None => whole,
+    };
+    match members.string("protocolVersion") {
+        Some(asked) if REVISIONS.contains(&asked.as_str()) => stripped,
+        _ => with_revision(&stripped),
+    }
+}
+
+fn with_revision(hello: &str) -> String {
+    let revision = format!("\"{}\"", REVISIONS[0]);
+    let replaced = Message::read(hello).ok().and_then(|message| {
+        let raw = Object::read(message.params?).ok()?.get("protocolVersion")?;
+        Some(message.with_part(raw, &revision))
+    });
+    replaced.unwrap_or_else(|| hello.to_owned())
+}
+
+/// Ends a session and everything that belongs to it.
+pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
+    let place = hub.place(&session.caller, &session.route).in_session(&session.key);
+    if let Err(error) = hub.sessions.remove(&place, &name(hub, &session.route, &session.key)).await {
+        tracing::error!(%error, "ending a session");
+    }
+    session.ended.cancel();
+    let upstreams = hub.upstream_sessions.evict(&session.key).await;
+    if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
+        relay::close(hub, session, upstreams);
+    }
+    tracing::info!(user = %session.caller.principal, server = %session.route, session = %session.name, "session ended");
+}
+
+/// Ends sessions that have been idle for too long, for as long as the hub runs.
+pub(crate) async fn sweep(hub: Arc<Hub>) {
+    let idle = hub.config.limits.session_idle;
+    if !hub.isolation.keeps(Rule::ReapIdleSessions) {
+        return;
+    }
+    // Often enough that a session outlives its time by a quarter at most.
+    let pause = (idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(30));
+    loop {
+        tokio::time::sleep(pause).await;
+        for session in hub.sessions.everything() {
+            if session.activity.is_idle(idle, &hub.isolation) {
+                end(&hub, &session).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a request must show before anything else looks at it: where it comes from, who calls, and
+//! that they may use this route.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, Response, StatusCode, Uri,
+    header::{AUTHORIZATION, HOST, ORIGIN},
+    request::Parts,
+};
+use http_body_util::{BodyExt, Limited};
+use hyper::{Request, body::Incoming};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    downstream::{
+        self, Checked,
+        answers::{self, Body},
+    },
+    hub::Hub,
+    identity::Caller,
+    isolation::Rule,
+    upstream::headers::SESSION,
+};
+
+/// Nothing was shown.
+const BRING_A_KEY: &str = "Bearer realm=\"hub\"";
+/// What was shown is no key of this hub.
+const BAD_KEY: &str = "Bearer realm=\"hub\", error=\"invalid_token\"";
+
+/// Answers one HTTP request.
+pub(super) async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    match check(&hub, &parts) {
+        Ok((caller, route)) => {
+            let body = match Limited::new(body, hub.config.limits.body).collect().await {
+                Ok(body) => body.to_bytes(),
+                Err(_) => return answers::error(StatusCode::PAYLOAD_TOO_LARGE, "null", -32600, "the body is too large, or broke off"),
+            };
+            let Parts { method, headers, .. } = parts;
+            downstream::handle(&hub, Checked { caller, route, method, headers, body }).await
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
+fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Arc<str>), Box<Response<Body>>> {
+    if hub.config.listen.ip().is_loopback() && !from_this_machine(&parts.headers) {
+        let text = "this hub listens on loopback and answers requests for localhost only";
+        return Err(Box::new(answers::error(StatusCode::FORBIDDEN, "null", -32000, text)));
+    }
+    let caller = authenticate(hub, &parts.headers).map_err(|challenge| Box::new(answers::unauthorized(challenge)))?;
+    let server = parts.uri.path().strip_prefix("/mcp/").and_then(|name| hub.config.servers.get_key_value(name));
+    let Some((route, _)) = server.filter(|(route, _)| may_use(hub, &caller, route)) else {
+        return Err(Box::new(answers::unknown_server()));
+    };
+    Ok((caller, route.clone()))
+}
+
+fn may_use(hub: &Hub, caller: &Caller, route: &str) -> bool {
+    let allowed = hub.config.users.get(&caller.principal).map(|user| &user.servers);
+    allowed.is_some_and(|servers| servers.as_ref().is_none_or(|servers| servers.iter().any(|server| **server == *route)))
+}
+
+/// A page in a browser can be made to call this machine by another name (DNS rebinding); then its
+/// host, and its origin, are not this machine's.
+fn from_this_machine(headers: &HeaderMap) -> bool {
+    let local = |authority: &str| {
+        let host = authority.rsplit_once(':').map_or(authority, |(host, port)| if port.ends_with(']') { authority } else { host });
+        matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let origin = headers.get(ORIGIN).map(|origin| {
+        let uri: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+        uri.and_then(|uri| uri.authority().map(ToString::to_string))
+    });
+    host.is_some_and(local) && origin.is_none_or(|origin| origin.is_some_and(|origin| local(&origin)))
+}
+
+/// Who holds the key that this request carries.
+fn authenticate(hub: &Hub, headers: &HeaderMap) -> Result<Caller, &'static str> {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    let key = match (shown.next(), shown.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or(BAD_KEY),
+        (None, _) => Err(BRING_A_KEY),
+        (Some(_), Some(_)) => Err(BAD_KEY),
+    };
+    let caller = key.and_then(|key| holder(hub, key.trim()).ok_or(BAD_KEY));
+    match caller {
+        Ok(caller) => Ok(caller),
+        Err(_) if !hub.isolation.keeps(Rule::AuthenticateEveryRequest) => owner_of_session(hub, headers).ok_or(BAD_KEY),
+        Err(challenge) => Err(challenge),
+    }
+}
+
+/// Compares with every key, in the same time whether and where one fits.
+fn holder(hub: &Hub, key: &str) -> Option<Caller> {
+    let shown: [u8; 32] = Sha256::digest(key).into();
+    let mut found = None;
+    for (principal, user) in &hub.config.users {
+        for known in &user.keys {
+            if bool::from(known.sha256.ct_eq(&shown)) {
+                found = Some(Caller { principal: principal.clone(), key: known.id.clone() });
+            }
+        }
+    }
+    found
+}
+
+fn owner_of_session(hub: &Hub, headers: &HeaderMap) -> Option<Caller> {
+    let id = headers.get(SESSION)?.to_str().ok()?;
+    let sessions = hub.sessions.everything();
+    sessions.iter().find(|session| *session.key == *id).map(|session| session.caller.clone())
+}

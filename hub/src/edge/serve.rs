@@ -1,0 +1,94 @@
+//! Listening, and ending: a stop lets what is in flight finish, for a while.
+
+use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
+
+use axum::serve::Listener;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::gate;
+use crate::{downstream, hub::Hub};
+
+/// How long requests in flight may take after the stop.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A hub that is being served.
+#[derive(Debug)]
+pub struct HubHandle {
+    task: JoinHandle<()>,
+}
+
+impl HubHandle {
+    /// Waits until the stop has been carried out: connections closed, sessions ended upstream.
+    pub async fn stopped(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the accept loop died");
+        }
+    }
+}
+
+/// Serves `hub` on `listener` until `shutdown` resolves.
+pub fn serve<L>(listener: L, hub: Arc<Hub>, shutdown: impl Future<Output = ()> + Send + 'static) -> HubHandle
+where
+    L: Listener,
+{
+    HubHandle { task: tokio::spawn(accept(listener, hub, shutdown)) }
+}
+
+async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = pin!(shutdown);
+    let stop = CancellationToken::new();
+    let mut connections = JoinSet::new();
+    let sweeper = tokio::spawn(downstream::sweep(hub.clone()));
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            (stream, _) = listener.accept(), if connections.len() < hub.config.limits.connections => {
+                connections.spawn(connection(hub.clone(), TokioIo::new(stream), stop.clone()));
+            }
+        }
+    }
+    drop(listener);
+    sweeper.abort();
+    stop.cancel();
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_WORDS, finished).await.is_err() {
+        connections.shutdown().await;
+    }
+    for session in hub.sessions.everything() {
+        downstream::end(&hub, &session).await;
+    }
+}
+
+async fn connection<I>(hub: Arc<Hub>, stream: TokioIo<I>, stop: CancellationToken)
+where
+    TokioIo<I>: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    let service_hub = hub.clone();
+    let service = service_fn(move |request| {
+        let hub = service_hub.clone();
+        async move { Ok::<_, Infallible>(gate::answer(hub, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    // The date would come from the system's clock behind the back of the injected one.
+    builder.timer(TokioTimer::new()).header_read_timeout(hub.config.limits.header_timeout).auto_date_header(false);
+    let mut connection = pin!(builder.serve_connection(stream, service));
+    let mut stopping = false;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => break ended,
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client connection broke");
+    }
+}

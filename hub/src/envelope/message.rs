@@ -1,0 +1,201 @@
+//! One JSON-RPC message: what it is, and its bytes with another id in place.
+
+use std::ops::Range;
+
+use super::{Id, object::Object};
+
+/// Arrays and objects inside each other: more than any tool schema has, less than any stack.
+const DEEPEST: usize = 96;
+
+/// A message, by reference into its text.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// `params`, as written.
+    pub(crate) params: Option<&'a str>,
+    text: &'a str,
+    id: Option<Range<usize>>,
+}
+
+/// What a message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It wants an answer.
+    Request {
+        /// By this id.
+        id: Id,
+        /// The method.
+        method: String,
+    },
+    /// It wants none.
+    Notification {
+        /// The method.
+        method: String,
+    },
+    /// It is an answer.
+    Response {
+        /// To this request; `None` for an error about a request whose id could not be read.
+        id: Option<Id>,
+    },
+}
+
+/// Not a JSON-RPC message, or one that two readers could read in two ways.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// Not JSON, or an object key stands twice.
+    #[error("not a JSON object: {0}")]
+    Json(String),
+    /// JSON, but no JSON-RPC 2.0 message.
+    #[error("no JSON-RPC 2.0 message: {0}")]
+    Envelope(&'static str),
+    /// Deeper than anything real.
+    #[error("nested deeper than {DEEPEST} levels")]
+    Depth,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message.
+    pub(crate) fn read(text: &'a str) -> Result<Self, Malformed> {
+        if depth(text) > DEEPEST {
+            return Err(Malformed::Depth);
+        }
+        let object = Object::read(text).map_err(|error| Malformed::Json(error.to_string()))?;
+        if object.string("jsonrpc").as_deref() != Some("2.0") {
+            return Err(Malformed::Envelope("`jsonrpc` must be \"2.0\""));
+        }
+        // Present with the value null is not the same as absent: a request with a null id is none.
+        let raw_id = object.get("id");
+        let id = raw_id.and_then(Id::read);
+        let answers = [object.get("result"), object.get("error")].into_iter().flatten().count();
+        let kind = match (object.get("method"), answers) {
+            (Some(_), 0) => {
+                let method = object.string("method").ok_or(Malformed::Envelope("`method` must be a string"))?;
+                match (raw_id, id) {
+                    (None, _) => Kind::Notification { method },
+                    (Some(_), Some(id)) => Kind::Request { id, method },
+                    (Some(_), None) => return Err(Malformed::Envelope("`id` must be a string or a number")),
+                }
+            }
+            (None, 1) => Kind::Response { id },
+            (None, 0) => return Err(Malformed::Envelope("neither `method` nor `result` nor `error`")),
+            _ => return Err(Malformed::Envelope("only one of `method`, `result` and `error`")),
+        };
+        let id = raw_id.map(|raw| place_of(text, raw));
+        Ok(Self { kind, params: object.get("params"), text, id })
+    }
+
+    /// The message with this in the place of its id, every other byte as it was.
+    pub(crate) fn with_id(&self, id: &str) -> String {
+        match &self.id {
+            Some(place) => splice(self.text, place.clone(), id),
+            None => self.text.to_owned(),
+        }
+    }
+
+    /// The message as it came.
+    pub(crate) fn whole(&self) -> String {
+        self.text.to_owned()
+    }
+
+    /// The id as it was written.
+    pub(crate) fn raw_id(&self) -> Option<&'a str> {
+        self.id.clone().map(|place| &self.text[place])
+    }
+
+    /// The message with another value in the place of `part`, which was read out of it.
+    pub(crate) fn with_part(&self, part: &str, value: &str) -> String {
+        splice(self.text, place_of(self.text, part), value)
+    }
+}
+
+/// Where a slice of `text` stands in it.
+fn place_of(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
+}
+
+fn splice(text: &str, place: Range<usize>, value: &str) -> String {
+    [&text[..place.start], value, &text[place.end..]].concat()
+}
+
+/// How deep arrays and objects stand inside each other, strings left out. Linear, and no recursion:
+/// it runs before any parser that recurses.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        if in_string {
+            (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_the_bytes_of_the_id_change() {
+        let text = r#"{ "id" : "a\u0062" ,"x":1.50e3, "jsonrpc":"2.0","method":"tools/call","params":{"id":7}}"#;
+        let message = Message::read(text).unwrap();
+        assert_eq!(message.with_id("42"), text.replace(r#""a\u0062""#, "42"));
+        assert_eq!(message.kind, Kind::Request { id: Id::Text("ab".into()), method: "tools/call".into() });
+    }
+
+    #[test]
+    fn what_two_readers_could_read_in_two_ways_is_refused() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"\u0069d":2,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+            "{}",
+            "",
+        ] {
+            assert!(Message::read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded_and_strings_do_not_count() {
+        let nested = |levels: usize| format!(r#"{{"jsonrpc":"2.0","method":"x","params":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        assert!(Message::read(&nested(DEEPEST - 1)).is_ok());
+        assert_eq!(Message::read(&nested(100_000)).unwrap_err(), Malformed::Depth);
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"x","params":["{}\"["]}}"#, "[".repeat(1000));
+        assert!(Message::read(&text).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_spliced_message_differs_in_its_id_alone(id in 0_u64..1_000_000, text in "\\PC{0,40}", key in "[a-z]{4,9}") {
+            let original = json!({ "jsonrpc": "2.0", "id": "client", "method": "m", "params": { (key): text } });
+            let written = original.to_string();
+            let message = Message::read(&written).unwrap();
+            let mut spliced: Value = serde_json::from_str(&message.with_id(&id.to_string())).unwrap();
+            prop_assert_eq!(&spliced["id"], &json!(id));
+            spliced["id"] = json!("client");
+            prop_assert_eq!(spliced, original);
+        }
+
+        #[test]
+        fn any_text_can_be_read(text in "\\PC{0,80}") {
+            let _ = Message::read(&text);
+        }
+    }
+}

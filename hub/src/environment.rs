@@ -1,0 +1,100 @@
+//! What the hub takes from outside: a way to an upstream, randomness, the wall clock.
+//!
+//! Durations are measured with `tokio::time` throughout; the wall clock only dates what is told to
+//! upstreams. The caller of the library owns all three, so that a run can be repeated.
+
+use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::SystemTime};
+
+use http::Uri;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use rand::{TryRng, rngs::SysRng};
+use tower::ServiceExt;
+
+/// A stream to an upstream.
+pub trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static {}
+impl<S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static> Stream for S {}
+
+/// A connection in the making.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// The way to upstreams.
+pub trait Connect: Send + Sync + 'static {
+    /// Opens a stream to the host and port of `uri`; with TLS where its scheme is `https`.
+    fn connect(&self, uri: Uri) -> Connecting;
+}
+
+/// Randomness for session ids.
+pub trait Random: Send + Sync + 'static {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// Where the source fails; a hub without randomness opens no session.
+    fn fill(&self, bytes: &mut [u8]) -> io::Result<()>;
+}
+
+/// The wall clock.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> SystemTime;
+}
+
+/// Everything that the hub takes from outside.
+#[derive(Clone)]
+pub struct Environment {
+    /// The way to upstreams.
+    pub connector: Arc<dyn Connect>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Environment {
+    /// Sockets with TLS, the operating system's randomness and clock.
+    pub fn system() -> Self {
+        Self { connector: Arc::new(Sockets), random: Arc::new(System), clock: Arc::new(System) }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+#[derive(Debug)]
+struct Sockets;
+
+impl Connect for Sockets {
+    fn connect(&self, uri: Uri) -> Connecting {
+        Box::pin(async move {
+            let mut tcp = HttpConnector::new();
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+            let stream = connector.oneshot(uri).await.map_err(io::Error::other)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct System;
+
+impl Random for System {
+    fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
+        SysRng.try_fill_bytes(bytes).map_err(io::Error::other)
+    }
+}
+
+impl Clock for System {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// Makes a [`Stream`] of anything that tokio can read and write.
+pub fn stream(io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static) -> Box<dyn Stream> {
+    Box::new(TokioIo::new(io))
+}

@@ -1,0 +1,170 @@
+//! The hub: its configuration, its tables, and what all layers ask of it.
+
+use std::{fmt, sync::Arc};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::{
+    config::{Config, Credentials, Secret, Server},
+    downstream::Session,
+    environment::Environment,
+    identity::Caller,
+    isolation::{
+        Isolation, Place, Rule, Scoped, Serial,
+        table::{InFlight, RequestIds, SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions},
+    },
+    relay::{CallHandle, Delivery, UpstreamSession},
+    upstream::{Client, Fault},
+};
+
+/// A hub, ready to be served.
+pub struct Hub {
+    pub(crate) config: Config,
+    pub(crate) environment: Environment,
+    pub(crate) isolation: Isolation,
+    pub(crate) client: Client,
+    pub(crate) sessions: Scoped<Sessions, Arc<Session>>,
+    pub(crate) upstream_sessions: Scoped<UpstreamSessions, Arc<UpstreamSession>, Fault>,
+    pub(crate) in_flight: Scoped<InFlight, mpsc::Sender<Delivery>>,
+    pub(crate) request_ids: Scoped<RequestIds, CallHandle>,
+    pub(crate) session_slots: Scoped<SessionSlots, Arc<Semaphore>>,
+    upstream_credentials: Scoped<UpstreamCredentials, Acting>,
+    /// Numbers calls over the whole process, for the log and as the narrowest scope.
+    pub(crate) calls: Serial,
+    /// Numbers sessions; only ever shown while `unguessable-session-ids` is switched off.
+    session_numbers: Serial,
+    /// Lets one call through at a time, while `calls-run-side-by-side` is switched off.
+    pub(crate) turnstile: Semaphore,
+    /// Keys the hash in `User-Session-Id`.
+    pepper: [u8; 32],
+}
+
+/// Whom the hub acts as at a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Acting {
+    /// The bearer token, where one is sent.
+    pub(crate) bearer: Option<Secret>,
+    linked: bool,
+}
+
+/// A hub cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The environment gave no randomness.
+    #[error("no randomness: {0}")]
+    Random(#[source] std::io::Error),
+    /// A hub with a defect listens on loopback and nowhere else.
+    #[error("a hub with a deliberate defect listens on loopback addresses only, not on {0}")]
+    DefectInPublic(std::net::SocketAddr),
+}
+
+impl Hub {
+    /// A strict hub.
+    ///
+    /// # Errors
+    /// [`HubError::Random`].
+    pub fn new(config: Config, environment: Environment) -> Result<Arc<Self>, HubError> {
+        Self::build(config, environment, Isolation::STRICT)
+    }
+
+    /// A hub with a deliberate defect.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    #[cfg(feature = "defects")]
+    pub fn with_isolation(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Self>, HubError> {
+        Self::build(config, environment, isolation)
+    }
+
+    fn build(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Self>, HubError> {
+        if !isolation.is_strict() {
+            if !config.listen.ip().is_loopback() {
+                return Err(HubError::DefectInPublic(config.listen));
+            }
+            tracing::warn!(?isolation, "this hub has a deliberate defect and must not serve anybody");
+        }
+        let mut pepper = [0; 32];
+        environment.random.fill(&mut pepper).map_err(HubError::Random)?;
+        Ok(Arc::new(Self {
+            client: Client::new(environment.connector.clone(), config.limits.connect_timeout),
+            sessions: Scoped::new(&isolation),
+            upstream_sessions: Scoped::new(&isolation),
+            in_flight: Scoped::new(&isolation),
+            request_ids: Scoped::new(&isolation),
+            session_slots: Scoped::new(&isolation),
+            upstream_credentials: Scoped::new(&isolation),
+            calls: Serial::default(),
+            session_numbers: Serial::default(),
+            turnstile: Semaphore::new(1),
+            pepper,
+            config,
+            environment,
+            isolation,
+        }))
+    }
+
+    /// The server of a session. Routes are checked before a session exists, so it is there.
+    pub(crate) fn server(&self, route: &str) -> Result<&Server, Fault> {
+        self.config.servers.get(route).ok_or_else(|| Fault::Internal { detail: format!("no server {route}") })
+    }
+
+    /// Where a caller stands on a route.
+    pub(crate) fn place(&self, caller: &Caller, route: &Arc<str>) -> Place {
+        let credential = match self.config.servers.get(route).map(|server| server.credentials) {
+            Some(Credentials::Shared) => "of the hub",
+            Some(Credentials::PerUser) => &caller.principal,
+            Some(Credentials::None) | None => "",
+        };
+        Place::of(caller).towards(route, credential)
+    }
+
+    /// Whom the hub acts as for a caller.
+    pub(crate) async fn acting(&self, caller: &Caller, route: &Arc<str>) -> Result<Acting, Fault> {
+        let place = self.place(caller, route);
+        let found = self.upstream_credentials.get_or_insert_with(&place, route.clone(), || self.configured(caller, route));
+        let acting = found.await?;
+        if acting.linked { Ok(acting) } else { Err(Fault::NotLinked) }
+    }
+
+    fn configured(&self, caller: &Caller, route: &str) -> Acting {
+        let Some(server) = self.config.servers.get(route) else { return Acting { bearer: None, linked: false } };
+        match server.credentials {
+            Credentials::None => Acting { bearer: None, linked: true },
+            Credentials::Shared => Acting { bearer: server.service_credential.clone(), linked: true },
+            Credentials::PerUser => {
+                let own = self.config.users.get(&caller.principal).and_then(|user| user.credentials.get(route)).cloned();
+                let lent = server.service_credential.clone().filter(|_| !self.isolation.keeps(Rule::NoFallbackCredential));
+                let bearer = own.or(lent);
+                Acting { linked: bearer.is_some(), bearer }
+            }
+        }
+    }
+
+    /// A session id: 256 random bits.
+    pub(crate) fn mint_session_id(&self) -> Result<String, Fault> {
+        if !self.isolation.keeps(Rule::UnguessableSessionIds) {
+            return Ok(format!("session-{}", self.session_numbers.next()));
+        }
+        let mut bytes = [0; 32];
+        let failed = |error: std::io::Error| Fault::Internal { detail: format!("no randomness: {error}") };
+        self.environment.random.fill(&mut bytes).map_err(failed)?;
+        Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))
+    }
+
+    /// The name of a session upstream: the same for all its requests, unlike any other, and not its id.
+    pub(crate) fn session_name(&self, principal: &str, id: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.pepper).expect("HMAC takes a key of any length");
+        mac.update(id.as_bytes());
+        let hash = mac.finalize().into_bytes();
+        let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{principal}-{short}")
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("isolation", &self.isolation).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! The isolation kernel: everything that callers of this hub share, and how narrow each of it is.
+//!
+//! Most leaks of real hubs are a shared table whose scope is too wide. Here every shared table is a
+//! [`Scoped`] with a declared [`Level`], reached only through a [`Place`] that is built from checked
+//! identity. Clippy refuses shared mutable state anywhere else in the crate.
+//!
+//! Read in this order:
+//! - [`level`]: how wide a scope can be; [`place`]: who is asking, from where.
+//! - [`table`]: the page: every table, its level, and why.
+//! - [`rule`]: what is not a table and must hold all the same.
+//! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
+//! - [`scoped`]: the container; [`opening`]: one opening for all who wait for it.
+//! - [`activity`]: how idle a session is; [`serial`]: numbers in order; [`yields`]: races by seed.
+//! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
+//! - [`page`]: all of this as a page that a person reads.
+
+pub mod activity;
+pub mod defects;
+pub mod level;
+pub mod opening;
+pub mod page;
+pub mod place;
+pub mod policy;
+pub mod rule;
+pub mod scoped;
+pub mod serial;
+pub mod table;
+pub mod yields;
+
+pub(crate) use activity::{Activity, Work};
+pub use defects::{Defect, UnknownIsolation};
+pub use level::Level;
+pub(crate) use place::{Absent, Place};
+pub use policy::Isolation;
+pub use rule::Rule;
+pub(crate) use scoped::{Abandoned, Scoped};
+pub(crate) use serial::Serial;

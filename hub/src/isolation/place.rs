@@ -1,0 +1,75 @@
+//! Where somebody stands who reaches into a table: built from checked identity, part by part.
+//!
+//! A place that lacks the part a table needs is an error. It is never "nobody's" or "anybody's":
+//! that reading of an absent part is how scopes widen by accident.
+
+use std::sync::Arc;
+
+use super::Level;
+use crate::identity::Caller;
+
+/// Who is asking, from where. Each part is one scope of its level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    upstream: Option<Arc<str>>,
+    upstream_credential: Option<Arc<str>>,
+    caller: Option<Caller>,
+    session: Option<Arc<str>>,
+    call: Option<u64>,
+}
+
+/// One scope: a level and the name of one place on it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Scope {
+    level: Level,
+    name: Arc<str>,
+}
+
+/// A table was reached from a place that does not say enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a place without its {0} cannot reach a table of that level")]
+pub(crate) struct Absent(Level);
+
+impl Place {
+    /// A caller whose credential was checked.
+    pub(crate) fn of(caller: &Caller) -> Self {
+        Self { caller: Some(caller.clone()), upstream: None, upstream_credential: None, session: None, call: None }
+    }
+
+    /// On the route of this upstream, for which the caller's requests carry this credential.
+    ///
+    /// `credential` names the credential without being it: the owner, or the service.
+    pub(crate) fn towards(&self, upstream: &Arc<str>, credential: &str) -> Self {
+        let name = format!("{upstream} {credential}");
+        Self { upstream: Some(upstream.clone()), upstream_credential: Some(name.into()), ..self.clone() }
+    }
+
+    /// Inside this session.
+    pub(crate) fn in_session(&self, session: &Arc<str>) -> Self {
+        Self { session: Some(session.clone()), ..self.clone() }
+    }
+
+    /// In this call, numbered over the whole process.
+    pub(crate) fn in_call(&self, call: u64) -> Self {
+        Self { call: Some(call), ..self.clone() }
+    }
+
+    /// The session part, which is the owner of what a session leaves behind.
+    pub(super) fn session(&self) -> Option<&Arc<str>> {
+        self.session.as_ref()
+    }
+
+    /// The scope of a level that this place lies in.
+    pub(super) fn at(&self, level: Level) -> Result<Scope, Absent> {
+        let name: Option<Arc<str>> = match level {
+            Level::Process => Some("".into()),
+            Level::Upstream => self.upstream.clone(),
+            Level::UpstreamCredential => self.upstream_credential.clone(),
+            Level::Principal => self.caller.as_ref().map(|caller| caller.principal.clone()),
+            Level::Credential => self.caller.as_ref().map(Caller::credential_name),
+            Level::Session => self.session.clone(),
+            Level::Call => self.call.map(|call| call.to_string().into()),
+        };
+        Ok(Scope { level, name: name.ok_or(Absent(level))? })
+    }
+}

@@ -1,0 +1,87 @@
+//! What is not a table and must hold all the same: one name for each decision, taken at one place.
+
+use std::fmt;
+
+/// A row of the page of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleSheet {
+    /// Name in kebab case; the defect is called `without/<name>`.
+    pub name: &'static str,
+    /// What holds.
+    pub says: &'static str,
+    /// The bug class of a hub without it.
+    pub class: &'static str,
+}
+
+macro_rules! rules {
+    ($($rule:ident = $name:literal, $says:literal, $class:literal;)+) => {
+        /// A decision that keeps users apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule {
+            $(#[doc = $says] $rule,)+
+        }
+
+        impl Rule {
+            /// All rules, in the order of the page.
+            pub const ALL: &[Self] = &[$(Self::$rule),+];
+
+            /// This rule's row of the page.
+            pub const fn sheet(self) -> RuleSheet {
+                match self {
+                    $(Self::$rule => RuleSheet { name: $name, says: $says, class: $class },)+
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    AuthenticateEveryRequest = "authenticate-every-request",
+        "A session id is no credential: every request carries a key, and the key is checked.", "any-valid-token";
+    SessionBoundToRoute = "session-bound-to-route",
+        "A session id is known on the route that gave it out, and nowhere else.", "session-replayed-on-other-route";
+    SameRefusal = "same-refusal",
+        "A foreign session id is answered exactly as one that never existed.", "owner-check-degrades";
+    RefuseMissingSessionId = "refuse-missing-session-id",
+        "A request without a session id is refused, never given some live session.", "missing-session-id-uses-live-one";
+    MintSessionIds = "mint-session-ids",
+        "The hub chooses session ids; one that a client brings to initialize is ignored.", "client-chosen-session-id";
+    UnguessableSessionIds = "unguessable-session-ids",
+        "A session id has 256 random bits.", "session-id-not-bound-to-user";
+    ForwardNoHubToken = "forward-no-hub-token",
+        "The key that a client shows the hub never goes upstream.", "hub-token-forwarded";
+    NoFallbackCredential = "no-fallback-credential",
+        "A user without a credential of their own is told so; the hub's own is never lent.", "shared-env-credential";
+    RefuseDuplicateId = "refuse-duplicate-id",
+        "A request id that is in flight in its session is refused.", "duplicate-id-in-flight";
+    DropLateAnswer = "drop-late-answer",
+        "An answer whose call is gone is dropped, never given to the next in line.", "late-answer-shifts-the-stream";
+    CallsRunSideBySide = "calls-run-side-by-side",
+        "A call waits for nobody else's.", "head-of-line-call";
+    NeverRetrySideEffect = "never-retry-side-effect",
+        "A request that may have reached the upstream is not sent again.", "side-effect-retried";
+    FaultEndsOnlyItsCall = "fault-ends-only-its-call",
+        "An upstream's failure is told to the call that met it, and touches no other.", "shared-breaker";
+    RedactErrors = "redact-errors",
+        "An error names the server and the reason, and no credential, address or foreign name.", "secrets-in-error";
+    CountWorkInFlight = "count-work-in-flight",
+        "A session with a call in flight is not idle.", "stale-close-kills-replacement";
+    ReapIdleSessions = "reap-idle-sessions",
+        "A session that was idle for too long is ended.", "nothing-is-ever-reaped";
+    CapEvictsNobody = "cap-evicts-nobody",
+        "At the cap the one who asks is refused; no session is ended to make room.", "cap-evicts-strangers";
+    KeepUpstreamSession = "keep-upstream-session",
+        "All calls of a session use one upstream session, so that what it remembers is there.", "upstream-session-slot-shared";
+    CloseUpstreamWithOwner = "close-upstream-with-owner",
+        "When a session ends, its upstream session is ended too.", "nothing-is-ever-reaped";
+    SendIdentity = "send-identity",
+        "An upstream that is to be told who calls is told so with every request.", "global-current-user";
+    TranslateCancel = "translate-cancel",
+        "A cancel names the request by the id that the upstream knows.", "cancel-not-translated";
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.sheet().name)
+    }
+}

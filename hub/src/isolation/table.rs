@@ -1,0 +1,103 @@
+//! The page: every table that callers share, how narrow it is, and why.
+
+use super::Level;
+
+/// A shared table. `Id` names an entry inside a scope.
+pub(crate) trait Table: Send + Sync + 'static {
+    /// What names an entry inside a scope.
+    type Id: Ord + Clone + Send + Sync + 'static;
+    /// Its row of the page.
+    const SHEET: Sheet;
+}
+
+/// One row of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sheet {
+    /// Name in kebab case.
+    pub name: &'static str,
+    /// Its scope in the strict hub.
+    pub level: Level,
+    /// What an entry is named by, inside its scope.
+    pub id: &'static str,
+    /// What it holds.
+    pub holds: &'static str,
+    /// Why it is exactly this narrow.
+    pub why: &'static str,
+    /// The bug class of a hub that makes it wider.
+    pub class: &'static str,
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident($id:ty) = $sheet:expr;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub(crate) enum $table {}
+
+            impl Table for $table {
+                type Id = $id;
+                const SHEET: Sheet = $sheet;
+            }
+        )+
+
+        /// Every table, in the order of the page.
+        pub const SHEETS: &[Sheet] = &[$($table::SHEET),+];
+    };
+}
+
+tables! {
+    /// Client sessions, by route and id.
+    Sessions((std::sync::Arc<str>, String)) = Sheet {
+        name: "sessions",
+        level: Level::Credential,
+        id: "route and session id",
+        holds: "client sessions",
+        why: "a session belongs to one person, one key and one route; another key of the same person may have fewer rights",
+        class: "session-id-not-bound-to-user",
+    };
+    /// Sessions that the hub holds at upstreams, by server.
+    UpstreamSessions(std::sync::Arc<str>) = Sheet {
+        name: "upstream-sessions",
+        level: Level::Session,
+        id: "server",
+        holds: "the MCP session that a client session has at an upstream",
+        why: "an upstream keeps state by its own session id; two client sessions on one of them see each other's",
+        class: "one-upstream-session-for-all",
+    };
+    /// Calls that wait for an answer, by the id they have upstream.
+    InFlight(u64) = Sheet {
+        name: "in-flight",
+        level: Level::Call,
+        id: "the id the request has upstream",
+        holds: "where the answer of a call goes",
+        why: "ids are counted per upstream session, so equal ids are in flight all the time",
+        class: "id-map-overwritten-across-clients",
+    };
+    /// Request ids that a client has in flight.
+    RequestIds(crate::envelope::Id) = Sheet {
+        name: "request-ids",
+        level: Level::Session,
+        id: "the id the client gave the request",
+        holds: "which call a client's id means, for cancel and for refusing duplicates",
+        why: "every client counts from the same numbers; a wider table refuses or cancels a stranger's call",
+        class: "cancel-hits-neighbour",
+    };
+    /// How many sessions somebody may still open.
+    SessionSlots(()) = Sheet {
+        name: "session-slots",
+        level: Level::Principal,
+        id: "nothing: one entry a scope",
+        holds: "how many sessions may still be opened",
+        why: "who opens too many is refused themselves, and nobody else",
+        class: "cap-evicts-strangers",
+    };
+    /// Credentials for upstreams, by server.
+    UpstreamCredentials(std::sync::Arc<str>) = Sheet {
+        name: "upstream-credentials",
+        level: Level::Principal,
+        id: "server",
+        holds: "whom the hub acts as at an upstream",
+        why: "an upstream must see the person who asks, never the one who asked first",
+        class: "token-store-keyed-by-server",
+    };
+}

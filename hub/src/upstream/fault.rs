@@ -1,0 +1,92 @@
+//! Everything that can go wrong between the hub and an upstream, said without a secret.
+
+use crate::isolation::{Abandoned, Absent};
+
+/// Why a call could not be answered by its upstream. `detail` is for the log, never for a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The user has no credential of their own there.
+    #[error("you have no credential for this server; ask for one to be linked to your account")]
+    NotLinked,
+    /// No connection.
+    #[error("the server cannot be reached")]
+    Unreachable { detail: String },
+    /// The connection broke while the answer was due.
+    #[error("the connection broke before the answer; whether the request ran is not known")]
+    Cut { detail: String },
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// 401.
+    #[error("the server refused your credential (unauthorized)")]
+    Unauthorized,
+    /// 403.
+    #[error("the server says that you may not do this (forbidden)")]
+    Forbidden,
+    /// Another HTTP status than 200.
+    #[error("the server answered HTTP {0}")]
+    Status(u16),
+    /// Bytes that are no MCP.
+    #[error("the server answered something that is not MCP")]
+    Garbage { detail: String },
+    /// The answer ended without a response to this request.
+    #[error("the server's answer did not hold a response to this request")]
+    NoAnswer,
+    /// The upstream session is gone, and with it what it remembered.
+    #[error("the server has forgotten this session; initialize again")]
+    SessionLost,
+    /// The client session ended meanwhile.
+    #[error("the session ended before the answer")]
+    SessionEnded,
+    /// A defect of the hub itself.
+    #[error("the hub failed")]
+    Internal { detail: String },
+}
+
+impl Fault {
+    /// JSON-RPC code, in the range that the hub keeps for its own errors, and a word for programs.
+    pub(crate) fn code(&self) -> (i64, &'static str) {
+        match self {
+            Self::NotLinked => (-33001, "not-linked"),
+            Self::Unreachable { .. } => (-33002, "unreachable"),
+            Self::Cut { .. } => (-33003, "connection-broke"),
+            Self::TimedOut => (-33004, "timed-out"),
+            Self::Unauthorized => (-33005, "upstream-unauthorized"),
+            Self::Forbidden => (-33005, "upstream-forbidden"),
+            Self::Status(_) => (-33006, "upstream-status"),
+            Self::Garbage { .. } => (-33007, "not-mcp"),
+            Self::NoAnswer => (-33007, "no-answer"),
+            Self::SessionLost => (-33008, "upstream-session-lost"),
+            Self::SessionEnded => (-33008, "session-ended"),
+            Self::Internal { .. } => (-33009, "internal"),
+        }
+    }
+
+    /// What the log may know besides.
+    pub(crate) fn detail(&self) -> &str {
+        match self {
+            Self::Unreachable { detail }
+            | Self::Cut { detail }
+            | Self::Garbage { detail }
+            | Self::Internal { detail } => detail,
+            _ => "",
+        }
+    }
+
+    /// Whether it says something about the server rather than about this one request.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        !matches!(self, Self::NotLinked | Self::SessionEnded | Self::Internal { .. })
+    }
+}
+
+impl From<Absent> for Fault {
+    fn from(error: Absent) -> Self {
+        Self::Internal { detail: error.to_string() }
+    }
+}
+
+impl From<Abandoned> for Fault {
+    fn from(_: Abandoned) -> Self {
+        Self::Internal { detail: "the task that opened the upstream session died".into() }
+    }
+}

@@ -1,0 +1,84 @@
+//! The messages of an answer, one by one, whether it is one JSON body or an event stream.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use http::{Response, header::CONTENT_TYPE};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::{Fault, client::chain};
+use crate::envelope::sse;
+
+/// An answer that is being read.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    body: Incoming,
+    form: Form,
+    limit: usize,
+    ready: VecDeque<String>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Form {
+    Json(Vec<u8>),
+    Stream(sse::Reader),
+}
+
+impl Frames {
+    /// Begins to read. `limit` is the largest message, in bytes.
+    pub(crate) fn of(response: Response<Incoming>, limit: usize) -> Self {
+        let media = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+        let streams = media.is_some_and(|media| media.starts_with(b"text/event-stream"));
+        let form = if streams { Form::Stream(sse::Reader::default()) } else { Form::Json(Vec::new()) };
+        Self { body: response.into_body(), form, limit, ready: VecDeque::new(), ended: false }
+    }
+
+    /// Whether it is an event stream.
+    pub(crate) fn streams(&self) -> bool {
+        matches!(self.form, Form::Stream(_))
+    }
+
+    /// The next message; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, Fault> {
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Ok(Some(ready));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.take(&piece)?;
+                    }
+                }
+                Some(Err(error)) => return Err(Fault::Cut { detail: chain(&error) }),
+                None => {
+                    self.ended = true;
+                    if let Form::Json(whole) = &mut self.form
+                        && !whole.is_empty()
+                    {
+                        self.ready.push_back(String::from_utf8_lossy(whole).into_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, piece: &Bytes) -> Result<(), Fault> {
+        let too_long = || Fault::Garbage { detail: "a message longer than the limit".into() };
+        match &mut self.form {
+            Form::Json(whole) => {
+                whole.extend_from_slice(piece);
+                if whole.len() > self.limit {
+                    return Err(too_long());
+                }
+            }
+            Form::Stream(reader) => self.ready.extend(reader.take(piece, self.limit).map_err(|sse::TooLong| too_long())?),
+        }
+        Ok(())
+    }
+}

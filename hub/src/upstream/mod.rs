@@ -1,0 +1,14 @@
+//! The way to upstream servers: who we are there, what is sent, what comes back.
+//!
+//! - [`fault`]: everything that can go wrong, said without a secret.
+//! - [`client`]: HTTP without redirects, cookies, proxies or retries.
+//! - [`headers`]: credential and identity, put into every request anew.
+//! - [`frames`]: the messages of an answer, JSON or event stream.
+
+pub(crate) mod client;
+pub(crate) mod fault;
+pub(crate) mod frames;
+pub(crate) mod headers;
+
+pub(crate) use client::Client;
+pub(crate) use fault::Fault;
