@@ -1,6 +1,19 @@
 //! Crosstalk: the suite that proves that an MCP hub keeps its users apart.
 //!
 //! In reading order:
-//! - [`scenario`]: what a scenario file says.
+//! - [`scenario`]: what a scenario file says; [`library`], [`select`], [`registry`]: which ones there are.
+//! - [`diagnostics`]: what is told about a line of a file.
+//! - [`run`]: scenarios spread out into cells, played and judged.
+//! - [`engine`]: how one cell is played; [`target`]: against what.
+//! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
+pub mod diagnostics;
+pub mod engine;
+pub mod library;
+pub mod oracles;
+pub mod registry;
+pub mod run;
 pub mod scenario;
+pub mod select;
+pub mod target;
+pub mod trace;

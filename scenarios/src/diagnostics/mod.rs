@@ -1,0 +1,12 @@
+//! What a user wrote wrong, or what a hub did wrong at a line that a user wrote: told with the line itself.
+//!
+//! - [`diagnostic`]: what is to be told; [`render`]: how it looks.
+//! - [`nearest`]: the word that was probably meant.
+
+pub mod diagnostic;
+pub mod nearest;
+pub mod render;
+
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use nearest::nearest;
+pub use render::{Style, render};

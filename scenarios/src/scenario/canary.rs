@@ -1,0 +1,49 @@
+//! `$canary` forms: `$canary` is the acting user's mark, `$canary(bob)` another's, `$canary#2` a second one.
+
+use regex_lite::{Captures, Regex};
+
+use super::model::Actor;
+
+/// Replaces every form in `text`. `lookup` gives the mark of an actor and a series (empty for the
+/// first); a form without a mark is left as it stands.
+pub fn expand(text: &str, acting: &Actor, lookup: impl Fn(&Actor, &str) -> Option<String>) -> String {
+    let expanded = form().replace_all(text, |found: &Captures<'_>| {
+        let named = found.get(1).map(|name| actor(name.as_str()));
+        let series = found.get(2).map_or("", |series| series.as_str());
+        let mark = lookup(named.as_ref().unwrap_or(acting), series);
+        mark.unwrap_or_else(|| found[0].to_owned())
+    });
+    expanded.into_owned()
+}
+
+/// Every form of a text: whose it is, where it names somebody, and its series.
+pub fn forms(text: &str) -> Vec<(Option<Actor>, String)> {
+    let form = form();
+    let found = form.captures_iter(text).map(|found| {
+        let series = found.get(2).map_or("", |series| series.as_str());
+        (found.get(1).map(|name| actor(name.as_str())), series.to_owned())
+    });
+    found.collect()
+}
+
+/// `alice` or `alice.phone`.
+pub fn actor(text: &str) -> Actor {
+    let (user, client) = text.split_once('.').unwrap_or((text, Actor::MAIN));
+    Actor { user: user.to_owned(), client: client.to_owned() }
+}
+
+fn form() -> Regex {
+    Regex::new(r"\$canary\b(?:\(([^)]*)\))?(?:#([0-9A-Za-z_-]+))?").expect("a constant pattern")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_replaced_by_the_marks_of_whom_they_name() {
+        let lookup = |who: &Actor, series: &str| Some(format!("<{who}{series}>"));
+        let text = "$canary, $canary#2, $canary(bob.phone)#x and $canaries";
+        assert_eq!(expand(text, &actor("alice"), lookup), "<alice>, <alice2>, <bob.phonex> and $canaries");
+    }
+}

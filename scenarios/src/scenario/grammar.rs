@@ -1,0 +1,95 @@
+//! Which words stand where. The loader's help and the JSON Schema for editors are both made from here.
+
+use serde_json::{Map, Value, json};
+
+/// Keys at the top of a file: name, whether it must stand there, what it is.
+pub const FILE: &[(&str, bool, &str)] = &[
+    ("scenario", true, "`group/name`, the same as the file's folder and name"),
+    ("title", true, "one sentence that states the promise"),
+    ("bugs", true, "bug classes of the registry that this file can see"),
+    ("clauses", false, "clauses of the registry that this file exercises"),
+    ("seed-case", false, "the case of the mission document that this file restates"),
+    ("users", true, "who takes part: a list of names, or a map with their clients and rights"),
+    ("upstreams", true, "the servers: a list of `db` and `github`, or a map of names"),
+    ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),
+    ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
+    ("needs", false, "what a target must be able to do: clock, limits, keys, routes"),
+    ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout"),
+    ("steps", true, "what happens, in order"),
+];
+
+/// Verbs: name, the keys that may stand beside it, what it does.
+pub const VERBS: &[(&str, &[&str], &str)] = &[
+    ("call", &["as", "with", "id", "held", "fault", "expect"], "calls a tool, `upstream/tool`"),
+    ("list", &["as", "id", "held", "fault", "expect"], "asks an upstream for its tools"),
+    ("initialize", &["as", "id", "expect"], "opens a new session at an upstream"),
+    ("ping", &["as", "id", "expect"], "pings an upstream"),
+    ("send", &["as", "to", "session", "token", "id", "expect"], "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`"),
+    ("await", &["expect"], "takes the answer of a held call, by its label"),
+    ("release", &["order"], "lets held calls go: a list of labels"),
+    ("cancel", &["expect"], "cancels a held call, by its label"),
+    ("drop", &[], "closes the connection of a held call, by its label"),
+    ("close", &["as", "expect"], "ends the own session at an upstream"),
+    ("advance-clock", &[], "moves the virtual clock, for example `31s`"),
+    ("census", &["expect"], "looks at an upstream's ledger"),
+];
+
+/// What `expect` may say: name, what it means.
+pub const EXPECT: &[(&str, &str)] = &[
+    ("text", "the text of the result: what it contains, a map with `contains` or `excludes`, or `any`"),
+    ("error", "the call fails, with a message: as `text`"),
+    ("tools", "names in the list of tools: `contains`, `excludes`"),
+    ("refused", "the access is refused, for this reason"),
+    ("status", "the HTTP status"),
+    ("sessions", "of a census: `opened` and `open`"),
+    ("executed", "how often the tool really ran"),
+    ("canceled", "of a cancel: how many of them reached the upstream for that call"),
+];
+
+/// Reasons of a refusal.
+pub const REFUSALS: &[&str] =
+    &["like-unknown-session", "unauthorized", "missing-session", "forbidden", "not-linked", "over-limit", "duplicate-id"];
+/// Credential modes.
+pub const CREDENTIALS: &[&str] = &["per-user", "shared", "none"];
+/// Needs of a scenario.
+pub const NEEDS: &[&str] = &["clock", "limits", "keys", "routes"];
+/// Faults of an upstream.
+pub const FAULTS: &[&str] = &["delay", "refuse", "disconnect", "malform"];
+
+/// The JSON Schema that editors complete and check with.
+pub fn schema() -> Value {
+    let described = |text: &str| json!({ "description": text });
+    let properties: Map<String, Value> = FILE.iter().map(|(name, _, what)| ((*name).to_owned(), described(what))).collect();
+    let required: Vec<&str> = FILE.iter().filter(|(_, required, _)| *required).map(|(name, ..)| *name).collect();
+    let mut properties = properties;
+    properties["credentials"]["items"] = json!({ "enum": CREDENTIALS });
+    properties["needs"]["items"] = json!({ "enum": NEEDS });
+    properties["steps"]["items"] = json!({ "oneOf": VERBS.iter().map(verb_schema).collect::<Vec<_>>() });
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Crosstalk scenario",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn verb_schema((verb, keys, what): &(&str, &[&str], &str)) -> Value {
+    let expectations: Map<String, Value> =
+        EXPECT.iter().map(|(name, what)| ((*name).to_owned(), json!({ "description": what }))).collect();
+    let mut expect = json!({ "type": "object", "properties": expectations, "additionalProperties": false });
+    expect["properties"]["refused"]["enum"] = json!(REFUSALS);
+    let mut properties = Map::new();
+    properties.insert((*verb).to_owned(), json!({ "description": what }));
+    for key in *keys {
+        let schema = match *key {
+            "expect" => expect.clone(),
+            "order" => json!({ "enum": ["given", "every"] }),
+            "fault" => json!({ "type": "object", "properties": FAULTS.iter().map(|f| ((*f).to_owned(), json!({}))).collect::<Map<_, _>>(), "additionalProperties": false }),
+            _ => json!({}),
+        };
+        properties.insert((*key).to_owned(), schema);
+    }
+    json!({ "type": "object", "properties": properties, "required": [verb], "additionalProperties": false })
+}

@@ -1,0 +1,110 @@
+//! What must come of a step.
+
+use super::{
+    super::{
+        grammar,
+        model::{Expectation, Refusal, TextMatch},
+        source::Spanned,
+        tree::{Node, Value},
+    },
+    Lowering,
+};
+
+const REFUSALS: &[(&str, Refusal)] = &[
+    ("like-unknown-session", Refusal::LikeUnknownSession),
+    ("unauthorized", Refusal::Unauthorized),
+    ("missing-session", Refusal::MissingSession),
+    ("forbidden", Refusal::Forbidden),
+    ("not-linked", Refusal::NotLinked),
+    ("over-limit", Refusal::OverLimit),
+    ("duplicate-id", Refusal::DuplicateId),
+];
+
+impl Lowering<'_> {
+    pub(super) fn expectations(&mut self, node: &Node, verb: &str) -> Vec<Spanned<Expectation>> {
+        let Some(mut fields) = self.map(node, "`expect`") else { return Vec::new() };
+        let mut all = Vec::new();
+        for (name, _) in grammar::EXPECT {
+            let Some(node) = fields.take(name) else { continue };
+            if !fits(name, verb) {
+                let message = format!("`{name}` cannot be expected of `{verb}`");
+                self.wrong_help("S060", node.span, message, format!("`{verb}` can be expected to: {}", fitting(verb).join(", ")));
+                continue;
+            }
+            if let Some(expectation) = self.expectation(name, node) {
+                all.push(Spanned::new(expectation, node.span));
+            }
+        }
+        self.finish(&fields, "`expect`");
+        if let Value::Map(members) = &node.value
+            && members.is_empty()
+        {
+            self.wrong("S061", node.span, "an empty `expect` promises nothing");
+        }
+        all
+    }
+
+    fn expectation(&mut self, name: &str, node: &Node) -> Option<Expectation> {
+        match name {
+            "text" => self.text_match(node).map(Expectation::Text),
+            "error" => self.text_match(node).map(Expectation::Error),
+            "tools" => {
+                let mut fields = self.map(node, "`tools`")?;
+                let mut names = |key| fields.take(key).map(|node| self.texts(node, "a tool")).unwrap_or_default();
+                let (contains, excludes) = (names("contains"), names("excludes"));
+                self.finish(&fields, "`tools`");
+                let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
+                Some(Expectation::Tools { contains: values(contains), excludes: values(excludes) })
+            }
+            "refused" => self.word(node, "reason of a refusal", REFUSALS).map(Expectation::Refused),
+            "status" => self.http_status(node).map(Expectation::Status),
+            "sessions" => {
+                let mut fields = self.map(node, "`sessions`")?;
+                let mut count = |key| fields.take(key).and_then(|node| self.count(node, key));
+                let (opened, open) = (count("opened"), count("open"));
+                self.finish(&fields, "`sessions`");
+                Some(Expectation::Sessions { opened, open })
+            }
+            "executed" => self.count(node, "`executed`").map(Expectation::Executed),
+            _ => self.count(node, "`canceled`").map(Expectation::Canceled),
+        }
+    }
+
+    /// `any`, a text or list that it contains, or a map with `contains` or `excludes`.
+    fn text_match(&mut self, node: &Node) -> Option<TextMatch> {
+        let values = |texts: Vec<Spanned<String>>| texts.into_iter().map(|text| text.value).collect();
+        match &node.value {
+            Value::Text(text) if text == "any" => Some(TextMatch::Any),
+            Value::Map(_) => {
+                let mut fields = self.map(node, "a condition on a text")?;
+                let contains = fields.take("contains").map(|node| values(self.texts(node, "a part of the text")));
+                let excludes = fields.take("excludes").map(|node| values(self.texts(node, "a part of the text")));
+                self.finish(&fields, "a condition on a text");
+                match (contains, excludes) {
+                    (Some(parts), None) => Some(TextMatch::Contains(parts)),
+                    (None, Some(parts)) => Some(TextMatch::Excludes(parts)),
+                    _ => {
+                        self.wrong("S062", node.span, "one of `contains` and `excludes` is needed");
+                        None
+                    }
+                }
+            }
+            _ => Some(TextMatch::Contains(values(self.texts(node, "a part of the text")))),
+        }
+    }
+}
+
+/// Whether this can be expected of that verb.
+fn fits(name: &str, verb: &str) -> bool {
+    match verb {
+        "census" => name == "sessions",
+        "cancel" => matches!(name, "canceled" | "status"),
+        "close" => matches!(name, "status" | "refused"),
+        "list" => !matches!(name, "sessions" | "canceled" | "executed"),
+        _ => !matches!(name, "sessions" | "canceled" | "tools"),
+    }
+}
+
+fn fitting(verb: &str) -> Vec<&'static str> {
+    grammar::EXPECT.iter().map(|(name, _)| *name).filter(|name| fits(name, verb)).collect()
+}

@@ -1,0 +1,259 @@
+//! Everything above `steps`: name, promise, users, upstreams, the matrix.
+
+use indexmap::IndexMap;
+
+use super::{
+    super::{
+
+        model::{Actor, CredentialMode, Era, Limits, Need, Scenario, ServiceCredential, Upstream, User},
+        source::Spanned,
+        tree::{Node, Value},
+    },
+    Lowering,
+    steps::Cast,
+};
+
+const MODES: &[(&str, CredentialMode)] =
+    &[("per-user", CredentialMode::PerUser), ("shared", CredentialMode::Shared), ("none", CredentialMode::None)];
+const NEEDS: &[(&str, Need)] =
+    &[("clock", Need::Clock), ("limits", Need::Limits), ("keys", Need::Keys), ("routes", Need::Routes)];
+
+impl Lowering<'_> {
+    /// A whole file.
+    pub(super) fn scenario(&mut self, root: &Node) -> Option<Scenario> {
+        let mut fields = self.map(root, "a scenario")?;
+        let id = self.required(&mut fields, "scenario", "a scenario").and_then(|node| self.id(node));
+        let title = self.required(&mut fields, "title", "a scenario").and_then(|node| self.text(node, "`title`"));
+        let bugs = self.required(&mut fields, "bugs", "a scenario").map(|node| self.bugs(node)).unwrap_or_default();
+        let clauses = fields.take("clauses").map(|node| self.clauses(node)).unwrap_or_default();
+        let seed_case = fields.take("seed-case").and_then(|node| self.text(node, "`seed-case`")).map(|text| text.value);
+        let users = self.required(&mut fields, "users", "a scenario").map(|node| self.users(node)).unwrap_or_default();
+        let upstreams = self.required(&mut fields, "upstreams", "a scenario").map(|node| self.upstreams(node)).unwrap_or_default();
+        self.names_in_users(&users, &upstreams);
+        let eras = fields.take("eras").map(|node| self.list(node, "era", &[("stateful", Era::Stateful)]));
+        let credentials = fields.take("credentials").map(|node| self.modes(node, &upstreams));
+        let needs = fields.take("needs").map(|node| self.spanned_list(node, "need", NEEDS)).unwrap_or_default();
+        let limits = fields.take("limits").map(|node| self.limits(node)).unwrap_or_default();
+        let cast = Cast { users: &users, upstreams: &upstreams };
+        let steps = self.required(&mut fields, "steps", "a scenario").map(|node| self.steps(node, &cast)).unwrap_or_default();
+        self.finish(&fields, "a scenario");
+        let scenario = Scenario {
+            id: id?,
+            title: title?.value,
+            bugs,
+            clauses,
+            seed_case,
+            users,
+            upstreams,
+            eras: eras.unwrap_or_else(|| vec![Era::Stateful]),
+            credentials: credentials.unwrap_or_else(|| vec![CredentialMode::PerUser]),
+            needs,
+            limits,
+            steps,
+            source: self.source.clone(),
+        };
+        self.whole(&scenario);
+        Some(scenario)
+    }
+
+    /// `group/name`, which must be where the file is.
+    fn id(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let id = self.text(node, "`scenario`")?;
+        let path = self.source.path.trim_end_matches(".yaml").trim_end_matches(".yml");
+        let place: Vec<&str> = path.rsplit(['/', '\\']).take(2).collect();
+        let place: Vec<&str> = place.into_iter().rev().collect();
+        let place = place.join("/");
+        let well_formed = id.value.split('/').count() == 2
+            && id.value.split('/').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+        if !well_formed {
+            self.wrong_help("S020", id.span, "a scenario is called `group/name`", "use lower-case letters, digits and dashes on both sides of one slash");
+            return None;
+        }
+        if id.value != place {
+            let help = format!("call it `{place}`, or move the file to {}.yaml", id.value);
+            self.wrong_help("S021", id.span, "a scenario is called what its folder and file are called", help);
+        }
+        Some(id)
+    }
+
+    fn bugs(&mut self, node: &Node) -> Vec<Spanned<String>> {
+        let bugs = self.texts(node, "a bug class");
+        if bugs.is_empty() {
+            self.wrong_help("S022", node.span, "no bug class", "name at least one: a scenario that can see no bug proves nothing");
+        }
+        let known: Vec<&str> = self.registry.bugs.keys().map(String::as_str).collect();
+        for bug in &bugs {
+            if !known.contains(&bug.value.as_str()) {
+                self.unknown("S023", bug, "bug class", &known);
+            }
+        }
+        bugs
+    }
+
+    fn clauses(&mut self, node: &Node) -> Vec<Spanned<String>> {
+        let clauses = self.texts(node, "a clause");
+        let known: Vec<&str> = self.registry.clauses.keys().map(String::as_str).collect();
+        for clause in &clauses {
+            if !known.contains(&clause.value.as_str()) {
+                self.unknown("S024", clause, "clause", &known);
+            }
+        }
+        clauses
+    }
+
+    fn users(&mut self, node: &Node) -> IndexMap<String, User> {
+        let mut users = IndexMap::new();
+        let alone = |span| User {
+            clients: IndexMap::from([(Actor::MAIN.to_owned(), "main".to_owned())]),
+            unlinked: Vec::new(),
+            read_only: Vec::new(),
+            span,
+        };
+        match &node.value {
+            Value::List(_) => {
+                for name in self.texts(node, "a user") {
+                    users.insert(name.value, alone(name.span));
+                }
+            }
+            Value::Map(members) => {
+                for (name, node) in members {
+                    let user = self.user(node, alone(name.span));
+                    users.insert(name.value.clone(), user);
+                }
+            }
+            other => {
+                self.wrong("S030", node.span, format!("`users` must be a list or a map, and this is {}", other.name()));
+            }
+        }
+        if users.is_empty() {
+            self.wrong_help("S031", node.span, "no user", "name at least one, for example `users: [alice, bob]`");
+        }
+        for (name, user) in &users {
+            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            if !plain || name == "hub-service" {
+                self.wrong_help("S032", user.span, format!("`{name}` cannot be a user's name"), "use lower-case letters, digits and dashes; `hub-service` is taken");
+            }
+        }
+        users
+    }
+
+    fn user(&mut self, node: &Node, alone: User) -> User {
+        if node.value == Value::Null {
+            return alone;
+        }
+        let Some(mut fields) = self.map(node, "a user") else { return alone };
+        let clients = fields.take("clients").and_then(|node| self.map(node, "`clients`").map(|_| node)).map(|node| self.clients(node));
+        let unlinked = fields.take("unlinked").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
+        let read_only = fields.take("read-only").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
+        self.finish(&fields, "a user");
+        let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
+        User { clients: clients.unwrap_or(alone.clients), unlinked: values(unlinked), read_only: values(read_only), span: alone.span }
+    }
+
+    fn clients(&mut self, node: &Node) -> IndexMap<String, String> {
+        let Value::Map(members) = &node.value else { return IndexMap::new() };
+        let clients = members.iter().filter_map(|(name, key)| Some((name.value.clone(), self.text(key, "a key name")?.value)));
+        clients.collect()
+    }
+
+    fn names_in_users(&mut self, users: &IndexMap<String, User>, upstreams: &IndexMap<String, Upstream>) {
+        let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
+        for user in users.values() {
+            for name in user.unlinked.iter().chain(&user.read_only) {
+                if !known.contains(&name.as_str()) {
+                    self.unknown("S033", &Spanned::new(name.clone(), user.span), "upstream", &known);
+                }
+            }
+        }
+    }
+
+    fn upstreams(&mut self, node: &Node) -> IndexMap<String, Upstream> {
+        let mut upstreams = IndexMap::new();
+        match &node.value {
+            Value::List(_) => {
+                for name in self.texts(node, "an upstream") {
+                    let kind = self.kind(name.clone());
+                    let upstream = Upstream { kind, service_credential: ServiceCredential::Absent, span: name.span };
+                    upstreams.insert(name.value, upstream);
+                }
+            }
+            Value::Map(members) => {
+                for (name, node) in members {
+                    let upstream = self.upstream(name, node);
+                    upstreams.insert(name.value.clone(), upstream);
+                }
+            }
+            other => {
+                self.wrong("S034", node.span, format!("`upstreams` must be a list or a map, and this is {}", other.name()));
+            }
+        }
+        if upstreams.is_empty() {
+            self.wrong_help("S035", node.span, "no upstream", "name at least one, for example `upstreams: [db]`");
+        }
+        upstreams
+    }
+
+    fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
+        let mut upstream = Upstream { kind: name.value.clone(), service_credential: ServiceCredential::Absent, span: name.span };
+        let mut kind = name.clone();
+        if node.value != Value::Null
+            && let Some(mut fields) = self.map(node, "an upstream")
+        {
+            if let Some(written) = fields.take("kind").and_then(|node| self.text(node, "`kind`")) {
+                kind = written;
+            }
+            let service = fields.take("service-credential").and_then(|node| {
+                self.word(node, "service credential", &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)])
+            });
+            upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
+            self.finish(&fields, "an upstream");
+        }
+        Upstream { kind: self.kind(kind), ..upstream }
+    }
+
+    fn kind(&mut self, name: Spanned<String>) -> String {
+        if !matches!(name.value.as_str(), "db" | "github") {
+            self.unknown("S036", &name, "fake upstream", &["db", "github"]);
+        }
+        name.value
+    }
+
+    fn modes(&mut self, node: &Node, upstreams: &IndexMap<String, Upstream>) -> Vec<CredentialMode> {
+        let modes = self.list(node, "credential mode", MODES);
+        let asks = upstreams.values().any(|upstream| upstream.kind == "github");
+        if asks && modes.iter().any(|mode| *mode != CredentialMode::PerUser) {
+            self.wrong_help("S037", node.span, "`github` asks who calls, so its users need credentials of their own", "leave `credentials` out, or use `db` alone");
+        }
+        modes
+    }
+
+    fn list<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Vec<T> {
+        self.spanned_list(node, what, known).into_iter().map(|word| word.value).collect()
+    }
+
+    fn spanned_list<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Vec<Spanned<T>> {
+        let items: Vec<&Node> = match &node.value {
+            Value::List(items) => items.iter().collect(),
+            _ => vec![node],
+        };
+        let words: Vec<_> = items.iter().filter_map(|item| Some(Spanned::new(self.word(item, what, known)?, item.span))).collect();
+        if items.is_empty() {
+            self.wrong("S038", node.span, format!("an empty list of {what}s"));
+        }
+        words
+    }
+
+    fn limits(&mut self, node: &Node) -> Limits {
+        let Some(mut fields) = self.map(node, "`limits`") else { return Limits::default() };
+        let limits = Limits {
+            session_idle: fields.take("session-idle").and_then(|node| self.time(node, "`session-idle`")),
+            sessions_per_user: fields
+                .take("sessions-per-user")
+                .and_then(|node| self.count(node, "`sessions-per-user`"))
+                .and_then(|count| u32::try_from(count).ok()),
+            call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
+        };
+        self.finish(&fields, "`limits`");
+        limits
+    }
+}

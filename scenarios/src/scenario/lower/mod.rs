@@ -1,0 +1,59 @@
+//! From a tree of nodes to a scenario. Every problem of a file is told in one go.
+//!
+//! - [`fields`]: the keys of a map, known and unknown.
+//! - [`head`]: everything above `steps`; [`steps`]: the verbs; [`expect`]: what must come.
+//! - [`words`]: single values: names, durations, enums.
+//! - [`whole`]: what only shows when all steps are known.
+
+mod expect;
+mod fields;
+mod head;
+mod steps;
+mod whole;
+mod words;
+
+pub use words::duration;
+
+use super::{
+    model::Scenario,
+    source::{Source, Span},
+    tree,
+};
+use crate::{diagnostics::Diagnostic, registry::Registry};
+
+/// Loads one file.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file; a syntax error comes alone.
+pub fn load(source: &Source, registry: &Registry) -> Result<Scenario, Vec<Diagnostic>> {
+    let root = tree::read(&source.text).map_err(|wrong| {
+        vec![Diagnostic::error("S001", wrong.message, source, wrong.span).help("mend the YAML; nothing after this place was read")]
+    })?;
+    let mut lowering = Lowering { source, registry, found: Vec::new() };
+    let scenario = lowering.scenario(&root);
+    lowering.found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+    match scenario {
+        Some(scenario) if lowering.found.is_empty() => Ok(scenario),
+        _ => Err(lowering.found),
+    }
+}
+
+/// One file being lowered.
+struct Lowering<'s> {
+    source: &'s Source,
+    registry: &'s Registry,
+    found: Vec<Diagnostic>,
+}
+
+impl Lowering<'_> {
+    /// Notes a problem and goes on.
+    fn wrong(&mut self, code: &str, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.found.push(Diagnostic::error(code, message, self.source, span));
+        self.found.last_mut().expect("one was pushed")
+    }
+
+    /// Notes a problem with what to do.
+    fn wrong_help(&mut self, code: &str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.wrong(code, span, message).help = Some(help.into());
+    }
+}

@@ -1,0 +1,127 @@
+//! What only shows when all steps are known: labels, canaries, needs.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        canary,
+        model::{Action, Actor, Label, Need, Scenario},
+        source::Span,
+    },
+    Lowering,
+};
+
+impl Lowering<'_> {
+    pub(super) fn whole(&mut self, scenario: &Scenario) {
+        self.labels(scenario);
+        self.canaries(scenario);
+        self.needs(scenario);
+    }
+
+    /// Every label is held once before it is used, let go, and its answer taken once, unless its
+    /// client gave it up.
+    fn labels(&mut self, scenario: &Scenario) {
+        let mut held: BTreeMap<&str, Uses> = BTreeMap::new();
+        for step in &scenario.steps {
+            match &step.action {
+                Action::Request(request) => {
+                    let Some(label) = &request.held else { continue };
+                    if held.insert(&label.value, Uses::new(label.span)).is_some() {
+                        self.wrong("S070", label.span, format!("the label `{}` is taken", label.value));
+                    }
+                }
+                Action::Release { labels, .. } => {
+                    for label in labels {
+                        self.used(&mut held, label, |uses| uses.released += 1);
+                    }
+                }
+                Action::Await(label) => self.used(&mut held, label, |uses| uses.taken += 1),
+                Action::Cancel(label) | Action::Drop(label) => self.used(&mut held, label, |uses| uses.given_up += 1),
+                _ => {}
+            }
+        }
+        let expected_to_fail = moves_clock(scenario);
+        for (label, uses) in held {
+            if uses.given_up == 0 && uses.released == 0 && !expected_to_fail {
+                self.wrong_help("S072", uses.span, format!("`{label}` is held and never let go"), format!("add `- release: [{label}]`"));
+            }
+            if uses.given_up == 0 && uses.taken == 0 {
+                self.wrong_help("S073", uses.span, format!("nobody takes the answer of `{label}`"), format!("add `- await: {label}`"));
+            }
+            if uses.taken > 1 {
+                self.wrong("S074", uses.span, format!("the answer of `{label}` is taken {} times", uses.taken));
+            }
+        }
+    }
+
+    fn used(&mut self, held: &mut BTreeMap<&str, Uses>, label: &Label, note: impl FnOnce(&mut Uses)) {
+        match held.get_mut(label.value.as_str()) {
+            Some(uses) => note(uses),
+            None => {
+                let known: Vec<&str> = held.keys().copied().collect();
+                self.unknown("S071", label, "held call", &known);
+            }
+        }
+    }
+
+    /// A form names somebody who takes part.
+    fn canaries(&mut self, scenario: &Scenario) {
+        let text = scenario.source.text.clone();
+        for (named, _) in canary::forms(&text) {
+            let Some(Actor { user, client }) = named else { continue };
+            let known = scenario.users.get(&user).is_some_and(|u| u.clients.contains_key(&client));
+            if !known {
+                let form = format!("$canary({user}");
+                let start = text.find(&form).unwrap_or_default();
+                let span = Span { start, end: start + form.len() };
+                let names: Vec<&str> = scenario.users.keys().map(String::as_str).collect();
+                self.unknown("S075", &super::super::source::Spanned::new(user, span), "user", &names);
+            }
+        }
+    }
+
+    fn needs(&mut self, scenario: &Scenario) {
+        let has = |need| scenario.needs.iter().any(|n| n.value == need);
+        let missing = |lowering: &mut Self, need, name: &str, span, why: &str| {
+            if !has(need) {
+                lowering.wrong_help("S076", span, format!("{why} needs `{name}`"), format!("add `needs: [{name}]`"));
+            }
+        };
+        if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::AdvanceClock(_))) {
+            missing(self, Need::Clock, "clock", step.span, "moving the clock");
+        }
+        if scenario.limits != Default::default() {
+            missing(self, Need::Limits, "limits", scenario.id.span, "a scenario with limits");
+        }
+        let many_keys = scenario.users.values().find(|user| {
+            let mut keys: Vec<&String> = user.clients.values().collect();
+            keys.sort_unstable();
+            keys.dedup();
+            keys.len() > 1
+        });
+        if let Some(user) = many_keys {
+            missing(self, Need::Keys, "keys", user.span, "a user with several keys");
+        }
+        if scenario.upstreams.len() > 1 {
+            missing(self, Need::Routes, "routes", scenario.id.span, "a scenario with several upstreams");
+        }
+    }
+}
+
+struct Uses {
+    span: Span,
+    released: usize,
+    taken: usize,
+    given_up: usize,
+}
+
+impl Uses {
+    fn new(span: Span) -> Self {
+        Self { span, released: 0, taken: 0, given_up: 0 }
+    }
+}
+
+/// Where the clock moves, a held call may end by itself.
+fn moves_clock(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| matches!(step.action, Action::AdvanceClock(_)))
+}

@@ -1,0 +1,175 @@
+//! The hub of this repository as a target: the one file of the suite that names it.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use fake_upstreams::{inprocess::Network, mark::seeded};
+use hub::{
+    Config, Environment, Hub, Isolation,
+    environment::{Clock, Connect, Connecting, Random, stream},
+};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::{net::TcpListener, time::Instant};
+
+use super::{Promises, Provision, Running};
+use crate::{
+    engine::{
+        cast,
+        client::{Endpoint, Wire},
+    },
+    scenario::model::CredentialMode,
+    trace::facts::{IdentityHeaders, Refusals, Sharing},
+};
+
+pub use hub::isolation::{Defect, UnknownIsolation};
+
+/// The name under which the hub listens in-process.
+const HOST: &str = "hub";
+/// A virtual run begins at this second of the wall clock, so that every run is the same.
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+/// The reference hub, strict or with a defect.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    isolation: Isolation,
+}
+
+/// Every defect that the reference hub can be given.
+pub fn defects() -> Vec<Defect> {
+    Isolation::defects()
+}
+
+impl Reference {
+    /// The hub with this preset or defect; strict without one.
+    ///
+    /// # Errors
+    /// [`UnknownIsolation`] with the nearest names.
+    pub fn new(isolation: Option<&str>) -> Result<Self, UnknownIsolation> {
+        Ok(Self { isolation: isolation.map_or(Ok(Isolation::STRICT), Isolation::from_name)? })
+    }
+
+    /// It promises everything.
+    pub fn promises(&self) -> Promises {
+        Promises { sharing: Sharing::PerSession, identity_headers: IdentityHeaders::Promised, refusals: Refusals::Identical }
+    }
+
+    /// Starts it for one cell; it ends with the cell's runtime.
+    ///
+    /// # Errors
+    /// What it said against its configuration, or why it could not listen.
+    pub async fn start(&self, provision: &Provision<'_>) -> Result<Running, String> {
+        let config = Config::from_yaml(&configuration(provision).to_string(), "the cell's configuration");
+        let config = config.map_err(|error| error.to_string())?;
+        let isolation = self.isolation.clone().with_yields(provision.seed);
+        let authority = match provision.wire {
+            Wire::InProcess(network) => {
+                let hub = build(config, in_process(network, provision.seed), isolation)?;
+                hub::serve(network.listen(HOST).map_err(|error| error.to_string())?, hub, std::future::pending());
+                HOST.to_owned()
+            }
+            Wire::Tcp => {
+                let hub = build(config, Environment::system(), isolation)?;
+                let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+                let address = listener.local_addr().map_err(|error| error.to_string())?;
+                hub::serve(listener, hub, std::future::pending());
+                address.to_string()
+            }
+        };
+        let endpoint = |name: &String| Endpoint { wire: provision.wire.clone(), authority: authority.clone(), path: format!("/mcp/{name}") };
+        Ok(Running { endpoints: provision.upstreams.keys().map(|name| (name.clone(), endpoint(name))).collect() })
+    }
+}
+
+fn build(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Hub>, String> {
+    Hub::with_isolation(config, environment, isolation).map_err(|error| error.to_string())
+}
+
+/// The hub's configuration for a cell. JSON is YAML.
+fn configuration(provision: &Provision<'_>) -> Value {
+    let facts = provision.facts;
+    let mode = match facts.credentials {
+        CredentialMode::PerUser => "per-user",
+        CredentialMode::Shared => "shared",
+        CredentialMode::None => "none",
+    };
+    let servers = provision.upstreams.iter().map(|(name, authority)| {
+        let mut server = json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on" });
+        if let Some(token) = facts.service_tokens.get(name) {
+            server["service-credential"] = json!({ "bearer": token });
+        }
+        (name.clone(), server)
+    });
+    let users = facts.scenario.users.keys().map(|user| {
+        let tokens = facts.tokens.get(user).into_iter().flatten();
+        let credentials: serde_json::Map<String, Value> =
+            tokens.map(|(upstream, token)| (upstream.clone(), json!({ "bearer": token }))).collect();
+        (user.clone(), json!({ "keys": keys(provision, user), "credentials": credentials }))
+    });
+    let limits = &facts.scenario.limits;
+    let mut written = serde_json::Map::new();
+    let millis = |time: Duration| format!("{}ms", time.as_millis()).into();
+    written.extend(limits.session_idle.map(|time| ("session-idle".into(), millis(time))));
+    written.extend(limits.call_timeout.map(|time| ("call-timeout".into(), millis(time))));
+    written.extend(limits.sessions_per_user.map(|count| ("sessions-per-user".into(), count.into())));
+    json!({
+        "servers": servers.collect::<serde_json::Map<_, _>>(),
+        "users": users.collect::<serde_json::Map<_, _>>(),
+        "limits": written,
+    })
+}
+
+/// A user's keys: one for each name, whichever clients hold it.
+fn keys(provision: &Provision<'_>, user: &str) -> Vec<Value> {
+    let mut keys = BTreeMap::new();
+    for (actor, name) in cast::actors(&provision.facts.scenario).filter(|(actor, _)| actor.user == user) {
+        if let Some(secret) = provision.facts.keys.get(&actor.to_string()) {
+            keys.insert(name, secret);
+        }
+    }
+    let hashed = |secret: &str| Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    keys.into_iter().map(|(name, secret)| json!({ "id": name, "sha256": hashed(secret) })).collect()
+}
+
+fn in_process(network: &Arc<Network>, seed: u64) -> Environment {
+    Environment {
+        connector: Arc::new(Pipes(network.clone())),
+        random: Arc::new(Seeded(Mutex::new(seeded(seed, "the hub's randomness")))),
+        clock: Arc::new(Virtual(Instant::now())),
+    }
+}
+
+#[derive(Debug)]
+struct Pipes(Arc<Network>);
+
+impl Connect for Pipes {
+    fn connect(&self, uri: http::Uri) -> Connecting {
+        let opened = self.0.connect(uri.authority().map_or("", |authority| authority.as_str()));
+        Box::pin(async move { opened.map(stream) })
+    }
+}
+
+#[derive(Debug)]
+struct Seeded(Mutex<ChaCha8Rng>);
+
+impl Random for Seeded {
+    fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Virtual(Instant);
+
+impl Clock for Virtual {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + EPOCH + self.0.elapsed()
+    }
+}
