@@ -338,7 +338,9 @@ impl<'t> Index<'t> {
 impl Message<'_> {
     /// The downstream session that this message used or opened.
     pub fn session_used(&self) -> Option<&str> {
-        self.session.or_else(|| header(self.answer.as_ref()?.headers, "mcp-session-id"))
+        // An `initialize` may bring an id that means nothing: what counts is the one it was given.
+        let given = self.answer.as_ref().and_then(|answer| header(answer.headers, "mcp-session-id"));
+        given.or(self.session)
     }
 }
 

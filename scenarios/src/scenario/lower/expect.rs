@@ -101,6 +101,7 @@ fn fits(name: &str, verb: &str) -> bool {
         "cancel" => matches!(name, "canceled" | "status"),
         "close" => matches!(name, "status" | "refused"),
         "list" => !matches!(name, "sessions" | "canceled" | "executed"),
+        "await" => !matches!(name, "sessions" | "canceled"),
         _ => !matches!(name, "sessions" | "canceled" | "tools"),
     }
 }
