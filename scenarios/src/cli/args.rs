@@ -1,0 +1,127 @@
+//! What can be said on the command line.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::run::Mode;
+
+/// Proves that an MCP hub keeps its users apart.
+#[derive(Debug, Parser)]
+#[command(name = "crosstalk", version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `run` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// For `run` without its name.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plays scenarios and judges what crossed.
+    Run(RunArgs),
+    /// Lists scenarios.
+    List(ListArgs),
+    /// Reads scenario files and says what is wrong with them.
+    Check {
+        /// Files or folders; the built-in scenarios where none is named.
+        paths: Vec<PathBuf>,
+    },
+    /// Prints the JSON Schema of scenario files.
+    Schema,
+    /// Shows that every check can fail: runs against every defect of the reference hub.
+    Mutants(MutantArgs),
+}
+
+/// Which scenarios.
+#[derive(Debug, Clone, Args)]
+pub struct Chosen {
+    /// Ids, groups, globs or files; all where none is named.
+    pub selection: Vec<String>,
+    /// Reads scenarios from here instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    pub cases: Option<PathBuf>,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Which scenarios.
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Preset (`mcphub-v2.1`) or defect (`upstream-sessions@process`, `without/same-refusal`) of the reference hub.
+    #[arg(long, value_name = "NAME")]
+    pub isolation: Option<String>,
+    /// Decides marks, secrets, sampled orders, chunk borders, answer forms and the hub's yields.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Over what kind of wire and clock.
+    #[arg(long, value_enum, default_value_t = ModeArg::InProcess)]
+    pub mode: ModeArg,
+    /// Runs with this many seeds, from `--seed` on.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub repeat: NonZeroUsize,
+    /// Cells side by side.
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroUsize>,
+    /// Writes the trace of every cell into this folder, NDJSON.
+    #[arg(long, value_name = "DIR")]
+    pub traces: Option<PathBuf>,
+    /// Colors.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// How to list.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Which scenarios.
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// With the bug classes that each can see.
+    #[arg(long)]
+    pub bugs: bool,
+}
+
+/// How to hunt.
+#[derive(Debug, Clone, Args)]
+pub struct MutantArgs {
+    /// Which scenarios.
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// The seed of every run.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Over what kind of wire and clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// Duplex pipes and a paused clock: one seed, one trace.
+    InProcess,
+    /// TCP on the loopback interface and the wall's clock.
+    Socket,
+}
+
+/// Whether to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::InProcess => Self::InProcess,
+            ModeArg::Socket => Self::Socket,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What is done for each command.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use super::{
+    args::{Chosen, Cli, Color, Command, ListArgs, MutantArgs, RunArgs},
+    traces,
+};
+use crate::{
+    diagnostics::{Diagnostic, Style, render},
+    library::Library,
+    mutants::{self, Fate},
+    registry::Registry,
+    report::{
+        matrix,
+        tally::exit,
+        terminal::{Head, Terminal},
+    },
+    run::{self, Mode, Options},
+    scenario::{grammar, model::Scenario},
+    select::select,
+};
+
+/// Why a command ends early: exit code, and what is said on standard error.
+struct Stop(u8, String);
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        // Whoever read our output has seen enough.
+        let code = if error.kind() == io::ErrorKind::BrokenPipe { exit::PASSED } else { exit::USAGE };
+        Self(code, if code == exit::PASSED { String::new() } else { error.to_string() })
+    }
+}
+
+/// Does what the command line says and gives the exit code.
+pub fn run(cli: Cli) -> u8 {
+    let done = match cli.command {
+        None => play(&cli.run),
+        Some(Command::Run(args)) => play(&args),
+        Some(Command::List(args)) => list(&args),
+        Some(Command::Check { paths }) => check(&paths),
+        Some(Command::Schema) => schema(),
+        Some(Command::Mutants(args)) => hunt(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Stop(code, message)) => {
+            say(&message);
+            code
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where a person reads")]
+fn say(message: &str) {
+    if !message.is_empty() {
+        eprintln!("{message}");
+    }
+}
+
+fn style(color: Color) -> Style {
+    let terminal = io::stdout().is_terminal();
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && env::var_os("NO_COLOR").is_none(),
+    };
+    let ascii = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let ascii = ascii.is_some_and(|locale| matches!(locale.as_str(), "C" | "POSIX"));
+    Style { color, unicode: !ascii }
+}
+
+/// Loads and selects; whatever is wrong with a file stops everything.
+fn scenarios(chosen: &Chosen) -> Result<Vec<Arc<Scenario>>, Stop> {
+    let registry = Registry::embedded();
+    let library = match &chosen.cases {
+        Some(path) => from_path(path, &registry)?,
+        None => Library::embedded(&registry),
+    };
+    if !library.problems.is_empty() {
+        return Err(Stop(exit::INVALID, told(&library.problems)));
+    }
+    select(&library.scenarios, &chosen.selection).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
+}
+
+fn from_path(path: &Path, registry: &Registry) -> Result<Library, Stop> {
+    Library::from_path(path, registry).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
+}
+
+fn told(problems: &[Diagnostic]) -> String {
+    let style = Style { color: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(), ..style(Color::Never) };
+    let mut text: Vec<String> = problems.iter().map(|problem| render(problem, style)).collect();
+    text.push(format!("{} problems; nothing was run", problems.len()));
+    text.join("\n\n")
+}
+
+fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+    asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn play(args: &RunArgs) -> Result<u8, Stop> {
+    let scenarios = scenarios(&args.chosen)?;
+    let options = |seed| Options {
+        isolation: args.isolation.clone(),
+        seed,
+        mode: args.mode.into(),
+        workers: workers(args.workers),
+    };
+    let seeds = args.seed..args.seed.saturating_add(u64::try_from(args.repeat.get()).unwrap_or(u64::MAX));
+    let cells = run::plan(&scenarios, &options(args.seed)).len();
+    let head = Head {
+        target: format!("reference hub, {}", args.isolation.as_deref().unwrap_or("strict")),
+        flags: flags(args),
+        seed: args.seed,
+        planned: (scenarios.len(), cells * args.repeat.get()),
+    };
+    let interrupted = interrupt()?;
+    // Before anything is written: an isolation that does not exist is a usage error.
+    crate::target::reference::Reference::new(args.isolation.as_deref()).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
+    let mut terminal = Terminal::begin(io::stdout().lock(), style(args.color), head)?;
+    let mut trouble = None;
+    for seed in seeds {
+        let options = options(seed);
+        let played = run::play(&run::plan(&scenarios, &options), &options, |report| {
+            let written = args.traces.as_ref().map_or(Ok(()), |folder| traces::write(folder, &report));
+            trouble = written.and_then(|()| terminal.tell(&report)).err();
+            if trouble.is_some() || interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        played.map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
+        if let Some(error) = trouble {
+            return Err(error.into());
+        }
+        if interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    let tally = terminal.end()?;
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Stop(exit::INTERRUPTED, "interrupted: the counts are those of the cells that were done".into()));
+    }
+    Ok(tally.exit())
+}
+
+/// The flags that make the same run again.
+fn flags(args: &RunArgs) -> String {
+    let mut flags = String::new();
+    if let Some(isolation) = &args.isolation {
+        flags.push_str(&format!(" --isolation {isolation}"));
+    }
+    if args.seed != 0 || args.repeat.get() > 1 {
+        flags.push_str(&format!(" --seed {}", args.seed));
+    }
+    if Mode::from(args.mode) == Mode::Socket {
+        flags.push_str(" --mode socket");
+    }
+    if let Some(cases) = &args.chosen.cases {
+        flags.push_str(&format!(" --cases {}", cases.display()));
+    }
+    flags
+}
+
+/// A flag that SIGINT raises, so that a run ends with its sum. A second SIGINT ends it at once.
+fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
+    let raised = Arc::new(AtomicBool::new(false));
+    let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
+    signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, exit::INTERRUPTED.into(), raised.clone()).map_err(failed)?;
+    signal_hook::flag::register(signal_hook::consts::SIGINT, raised.clone()).map_err(failed)?;
+    Ok(raised)
+}
+
+fn list(args: &ListArgs) -> Result<u8, Stop> {
+    let scenarios = scenarios(&args.chosen)?;
+    let mut out = io::stdout().lock();
+    let width = scenarios.iter().map(|scenario| scenario.id.value.len()).max().unwrap_or_default();
+    let mut total = 0;
+    for scenario in &scenarios {
+        let cells = run::plan(std::slice::from_ref(scenario), &Options::default()).len();
+        total += cells;
+        writeln!(out, "{:<width$}  {cells:>3} cells  {}", scenario.id.value, scenario.title)?;
+        if args.bugs {
+            let bugs: Vec<&str> = scenario.bugs.iter().map(|bug| bug.value.as_str()).collect();
+            writeln!(out, "{:<width$}             {}", "", bugs.join(", "))?;
+        }
+    }
+    writeln!(out, "\n{} scenarios, {total} cells", scenarios.len())?;
+    Ok(exit::PASSED)
+}
+
+fn check(paths: &[PathBuf]) -> Result<u8, Stop> {
+    let registry = Registry::embedded();
+    let mut libraries = Vec::new();
+    if paths.is_empty() {
+        libraries.push(Library::embedded(&registry));
+    }
+    for path in paths {
+        libraries.push(from_path(path, &registry)?);
+    }
+    let problems: Vec<Diagnostic> = libraries.iter().flat_map(|library| library.problems.clone()).collect();
+    if !problems.is_empty() {
+        return Err(Stop(exit::INVALID, told(&problems)));
+    }
+    let count: usize = libraries.iter().map(|library| library.scenarios.len()).sum();
+    if count == 0 {
+        return Err(Stop(exit::USAGE, "crosstalk: no scenario file there".into()));
+    }
+    writeln!(io::stdout(), "{count} scenarios: fine")?;
+    Ok(exit::PASSED)
+}
+
+fn schema() -> Result<u8, Stop> {
+    writeln!(io::stdout(), "{:#}", grammar::schema())?;
+    Ok(exit::PASSED)
+}
+
+fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
+    let scenarios = scenarios(&args.chosen)?;
+    let options = Options { seed: args.seed, workers: workers(None), ..Options::default() };
+    let usage = |error: run::Error| Stop(exit::USAGE, format!("crosstalk: {error}"));
+    let mut broken = None;
+    run::play(&run::plan(&scenarios, &options), &options, |report| match report.verdict.word() {
+        "pass" | "not-applicable" => ControlFlow::Continue(()),
+        word => {
+            broken = Some(format!("the strict hub must pass first: {} [{}] {word}", report.scenario.id.value, report.cell));
+            ControlFlow::Break(())
+        }
+    })
+    .map_err(usage)?;
+    if let Some(message) = broken {
+        return Err(Stop(exit::FAILED, message));
+    }
+    let hunted = mutants::hunt(&scenarios, &options, |_| ControlFlow::Continue(())).map_err(usage)?;
+    matrix::write(&mut io::stdout().lock(), &hunted)?;
+    let survived = hunted.iter().any(|mutant| mutant.fate == Fate::Survived);
+    Ok(if survived { exit::FAILED } else { exit::PASSED })
+}

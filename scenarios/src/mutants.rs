@@ -1,0 +1,84 @@
+//! Every check must be able to fail: the suite is run against every defect of the reference hub, and a
+//! defect that no check sees is a hole in the suite.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use crate::{
+    oracles::{Oracle, Severity},
+    run::{self, Error, Options, Verdict},
+    scenario::model::Scenario,
+    target::reference::{self, Defect},
+};
+
+/// A defect, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutant {
+    /// The defect.
+    pub defect: Defect,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a defect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// A check saw it.
+    Killed {
+        /// In which scenario.
+        scenario: String,
+        /// In which cell.
+        cell: String,
+        /// Which oracle.
+        oracle: Oracle,
+        /// What it said.
+        headline: String,
+    },
+    /// Nobody can see it, and the defect says why.
+    Equivalent,
+    /// No check saw it.
+    Survived,
+}
+
+/// Runs the scenarios against every defect, each until it is killed, and tells each fate.
+///
+/// # Errors
+/// [`Error`] from a run.
+pub fn hunt(scenarios: &[Arc<Scenario>], options: &Options, mut tell: impl FnMut(&Mutant) -> ControlFlow<()>) -> Result<Vec<Mutant>, Error> {
+    let mut mutants = Vec::new();
+    for defect in reference::defects() {
+        let fate = match (fate(&defect, scenarios, options)?, defect.equivalent) {
+            (Fate::Survived, Some(_)) => Fate::Equivalent,
+            (fate, _) => fate,
+        };
+        let mutant = Mutant { defect, fate };
+        let go_on = tell(&mutant);
+        mutants.push(mutant);
+        if go_on.is_break() {
+            break;
+        }
+    }
+    Ok(mutants)
+}
+
+fn fate(defect: &Defect, scenarios: &[Arc<Scenario>], options: &Options) -> Result<Fate, Error> {
+    let options = Options { isolation: Some(defect.name.clone()), ..options.clone() };
+    // Those that say they can see this class come first; most defects die in their first cells.
+    let (aimed, others): (Vec<_>, Vec<_>) =
+        scenarios.iter().cloned().partition(|scenario| scenario.bugs.iter().any(|bug| bug.value == defect.class));
+    let ordered: Vec<Arc<Scenario>> = aimed.into_iter().chain(others).collect();
+    let mut fate = Fate::Survived;
+    run::play(&run::plan(&ordered, &options), &options, |report| {
+        let Verdict::Fail { findings } = &report.verdict else { return ControlFlow::Continue(()) };
+        let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Failure) else {
+            return ControlFlow::Continue(());
+        };
+        fate = Fate::Killed {
+            scenario: report.scenario.id.value.clone(),
+            cell: report.cell.clone(),
+            oracle: finding.oracle,
+            headline: finding.headline.clone(),
+        };
+        ControlFlow::Break(())
+    })?;
+    Ok(fate)
+}

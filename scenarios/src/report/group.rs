@@ -1,0 +1,99 @@
+//! Equal findings of many cells, told once.
+//!
+//! A hub with one hole fails a scenario in every cell of its matrix and in every step after the first.
+//! A reader wants the first place where it shows, and how often.
+
+use std::sync::Arc;
+
+use crate::{
+    oracles::{Finding, Kind, Severity},
+    run::{CellReport, Verdict},
+    scenario::model::Scenario,
+    trace::Trace,
+};
+
+/// One scenario that did not simply pass.
+#[derive(Debug, Clone)]
+pub struct Failing {
+    /// Which.
+    pub scenario: Arc<Scenario>,
+    /// Cells of it, by name, that did not pass.
+    pub cells: Vec<String>,
+    /// What they show, the worst first.
+    pub findings: Vec<Grouped>,
+    /// What else became of cells: outcome and reason.
+    pub reasons: Vec<(String, String)>,
+}
+
+/// A finding, and the cells that show it.
+#[derive(Debug, Clone)]
+pub struct Grouped {
+    /// As the first cell shows it.
+    pub finding: Finding,
+    /// The trace of the first cell.
+    pub trace: Option<Trace>,
+    /// The first cell's name.
+    pub cell: String,
+    /// How many cells show it.
+    pub count: usize,
+}
+
+impl Failing {
+    /// A scenario of which nothing is known yet.
+    pub fn of(scenario: Arc<Scenario>) -> Self {
+        Self { scenario, cells: Vec::new(), findings: Vec::new(), reasons: Vec::new() }
+    }
+
+    /// Adds a cell, if there is anything to tell of it.
+    pub fn add(&mut self, report: &CellReport) {
+        match &report.verdict {
+            Verdict::Pass | Verdict::NotApplicable { .. } => return,
+            Verdict::Fail { findings } | Verdict::Warn { findings } => self.add_findings(report, findings),
+            Verdict::NotObserved { reason } | Verdict::CouldNotRun { reason } | Verdict::Harness { reason } => {
+                let told = (report.verdict.word().to_owned(), reason.clone());
+                if !self.reasons.contains(&told) {
+                    self.reasons.push(told);
+                }
+            }
+        }
+        self.cells.push(report.cell.clone());
+    }
+
+    fn add_findings(&mut self, report: &CellReport, findings: &[Finding]) {
+        let mut told: Vec<&Grouped> = Vec::new();
+        let mut fresh = Vec::new();
+        for finding in findings {
+            let same = |other: &Finding| other.oracle == finding.oracle && other.headline == finding.headline;
+            if fresh.iter().any(|grouped: &Grouped| same(&grouped.finding)) || told.iter().any(|grouped| same(&grouped.finding)) {
+                continue;
+            }
+            match self.findings.iter().position(|grouped| same(&grouped.finding)) {
+                Some(place) => told.push(&self.findings[place]),
+                None => fresh.push(Grouped {
+                    finding: finding.clone(),
+                    trace: report.trace.clone(),
+                    cell: report.cell.clone(),
+                    count: 1,
+                }),
+            }
+        }
+        let again: Vec<String> = told.iter().map(|grouped| grouped.finding.headline.clone()).collect();
+        for grouped in self.findings.iter_mut().filter(|grouped| again.contains(&grouped.finding.headline)) {
+            grouped.count += 1;
+        }
+        self.findings.extend(fresh);
+        self.findings.sort_by_key(|grouped| weight(&grouped.finding));
+    }
+}
+
+/// The worst first: what crossed, then what was harmed, then what was lost; in time order inside.
+fn weight(finding: &Finding) -> (bool, u8, usize) {
+    let kind = match finding.kind {
+        Kind::Leak => 0,
+        Kind::Correlation => 1,
+        Kind::Refusal => 2,
+        Kind::Interference => 3,
+        Kind::Loss => 4,
+    };
+    (finding.severity == Severity::Warning, kind, finding.at)
+}

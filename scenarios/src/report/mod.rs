@@ -1,0 +1,14 @@
+//! What a person reads, made from cell reports alone.
+//!
+//! - [`terminal`]: a run, as it goes and at its end.
+//! - [`group`]: equal findings of many cells told once.
+//! - [`failure`]: one finding with its line, its words and its picture; [`lanes`]: the picture.
+//! - [`tally`]: how many cells came out how, and the exit code.
+//! - [`matrix`]: which check killed which defect.
+
+pub mod failure;
+pub mod group;
+pub mod lanes;
+pub mod matrix;
+pub mod tally;
+pub mod terminal;

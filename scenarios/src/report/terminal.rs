@@ -1,0 +1,127 @@
+//! A run on a terminal: a line for each group as it is done, every failing scenario, and the sum.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use super::{failure, group::Failing, tally::Tally};
+use crate::{diagnostics::Style, run::CellReport};
+
+/// Findings of one scenario that are drawn; the rest is counted.
+const MOST_FINDINGS: usize = 3;
+/// Scenarios that are drawn; the rest is listed.
+const MOST_SCENARIOS: usize = 12;
+
+/// What was called, for the head and for the lines that say how to do it again.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// `reference`, and its isolation.
+    pub target: String,
+    /// The flags that make the same run, beginning with a space.
+    pub flags: String,
+    /// The seed.
+    pub seed: u64,
+    /// How many scenarios and cells.
+    pub planned: (usize, usize),
+}
+
+/// Writes a run as it goes.
+pub struct Terminal<W> {
+    out: W,
+    style: Style,
+    head: Head,
+    tally: Tally,
+    groups: BTreeMap<String, (u64, u64)>,
+    current: Option<String>,
+    failing: Vec<Failing>,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Begins with the head.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn begin(mut out: W, style: Style, head: Head) -> io::Result<Self> {
+        writeln!(out, "conformance {}   target {}   seed {}", env!("CARGO_PKG_VERSION"), head.target, head.seed)?;
+        writeln!(out, "   Plan  {} scenarios, {} cells\n", head.planned.0, head.planned.1)?;
+        Ok(Self { out, style, head, tally: Tally::default(), groups: BTreeMap::new(), current: None, failing: Vec::new() })
+    }
+
+    /// One cell is done.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn tell(&mut self, report: &CellReport) -> io::Result<()> {
+        self.tally.add(report);
+        let id = &report.scenario.id.value;
+        let group = id.split('/').next().unwrap_or(id).to_owned();
+        if self.current.as_ref().is_some_and(|current| *current != group) {
+            self.end_group()?;
+        }
+        let passed = matches!(report.verdict.word(), "pass" | "warn" | "not-applicable");
+        let counts = self.groups.entry(group.clone()).or_default();
+        counts.0 += u64::from(passed);
+        counts.1 += 1;
+        self.current = Some(group);
+        if self.failing.last().is_none_or(|failing| failing.scenario.id.value != *id) {
+            self.failing.retain(|failing| !failing.cells.is_empty());
+            self.failing.push(Failing::of(report.scenario.clone()));
+        }
+        if let Some(failing) = self.failing.last_mut() {
+            failing.add(report);
+        }
+        Ok(())
+    }
+
+    fn end_group(&mut self) -> io::Result<()> {
+        let Some(group) = self.current.take() else { return Ok(()) };
+        let (passed, all) = self.groups.get(&group).copied().unwrap_or_default();
+        let word = if passed == all { "ok" } else { "FAILED" };
+        writeln!(self.out, "  {group:<14} {passed:>4}/{all:<4} {word}")
+    }
+
+    /// The run is over: every failing scenario, the sum, the last line.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn end(mut self) -> io::Result<Tally> {
+        self.end_group()?;
+        let failing: Vec<Failing> = std::mem::take(&mut self.failing).into_iter().filter(|f| !f.cells.is_empty()).collect();
+        for scenario in failing.iter().take(MOST_SCENARIOS) {
+            self.draw(scenario)?;
+        }
+        if failing.len() > MOST_SCENARIOS {
+            writeln!(self.out, "\n   Also failing:")?;
+            for scenario in &failing[MOST_SCENARIOS..] {
+                let headline = scenario.findings.first().map_or("", |grouped| grouped.finding.headline.as_str());
+                writeln!(self.out, "    {}: {headline}", scenario.scenario.id.value)?;
+            }
+        }
+        writeln!(self.out)?;
+        for line in self.tally.lines() {
+            writeln!(self.out, "{line}")?;
+        }
+        writeln!(self.out, "\n{}", self.tally.last_line())?;
+        self.out.flush()?;
+        Ok(self.tally)
+    }
+
+    fn draw(&mut self, failing: &Failing) -> io::Result<()> {
+        let id = &failing.scenario.id.value;
+        writeln!(self.out, "\n   FAIL  {id}   {} cells   {}", failing.cells.len(), failing.scenario.title)?;
+        for (outcome, reason) in &failing.reasons {
+            writeln!(self.out, "\n{outcome}: {reason}")?;
+        }
+        for grouped in failing.findings.iter().take(MOST_FINDINGS) {
+            writeln!(self.out, "\n{}", failure::draw(&failing.scenario, grouped, self.style))?;
+        }
+        if failing.findings.len() > MOST_FINDINGS {
+            writeln!(self.out, "\n   and {} other findings:", failing.findings.len() - MOST_FINDINGS)?;
+            for grouped in &failing.findings[MOST_FINDINGS..] {
+                writeln!(self.out, "    {} {}: {}", grouped.finding.kind, grouped.finding.oracle, grouped.finding.headline)?;
+            }
+        }
+        writeln!(self.out, "\n   again   cargo xtask conformance {id}{}", self.head.flags)
+    }
+}
