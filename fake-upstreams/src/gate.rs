@@ -1,34 +1,20 @@
 //! The gate: held calls stand here until somebody names them.
+//!
+//! A cancel does not open it. A server may go on with what it was told to stop, and one that does is the
+//! hard case for a hub: the answer comes when nobody waits for it any more.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
 /// Where held calls wait. Calls are named by their mark.
 #[derive(Debug, Default)]
 pub struct Gate {
-    waiting: Mutex<BTreeMap<String, Waiting>>,
+    waiting: Mutex<BTreeMap<String, oneshot::Sender<()>>>,
     changed: Notify,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    session: String,
-    id: Value,
-    wake: oneshot::Sender<Wake>,
-}
-
-/// Why a call left the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// Somebody released it.
-    Released,
-    /// Its client canceled it.
-    Canceled,
 }
 
 impl Gate {
@@ -47,9 +33,9 @@ impl Gate {
 
     /// Lets a call go. Does nothing where it no longer waits.
     pub fn release(&self, mark: &str) {
-        if let Some(waiting) = self.lock().remove(mark) {
+        if let Some(wake) = self.lock().remove(mark) {
             // Its connection may have gone a moment ago; then there is nobody to wake.
-            let _ = waiting.wake.send(Wake::Released);
+            let _ = wake.send(());
         }
     }
 
@@ -58,35 +44,17 @@ impl Gate {
         self.lock().keys().cloned().collect()
     }
 
-    /// Lets a call go unanswered, as the upstream's own session and id name it.
-    pub(crate) fn cancel(&self, session: &str, id: &Value) {
-        let mut waiting = self.lock();
-        let mark = waiting
-            .iter()
-            .find(|(_, w)| w.session == session && w.id == *id)
-            .map(|(mark, _)| mark.clone());
-        if let Some(waiting) = mark.and_then(|mark| waiting.remove(&mark)) {
-            let _ = waiting.wake.send(Wake::Canceled);
-        }
-    }
-
-    /// Waits at the gate. Whoever stops waiting has left it.
-    pub(crate) async fn wait(&self, mark: &str, session: &str, id: &Value) -> Wake {
+    /// Waits at the gate until the call is released. Whoever stops waiting has left it.
+    pub(crate) async fn wait(&self, mark: &str) {
         let (wake, woken) = oneshot::channel();
-        self.lock().insert(
-            mark.to_owned(),
-            Waiting {
-                session: session.to_owned(),
-                id: id.clone(),
-                wake,
-            },
-        );
+        self.lock().insert(mark.to_owned(), wake);
         self.changed.notify_waiters();
         let _leaving = Leaving { gate: self, mark };
-        woken.await.unwrap_or(Wake::Released)
+        // An error means that a second call with this mark took the place; both go on.
+        let _ = woken.await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, oneshot::Sender<()>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

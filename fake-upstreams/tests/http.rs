@@ -269,17 +269,19 @@ async fn a_held_call_waits_at_the_gate_and_has_run() {
 }
 
 #[tokio::test]
-async fn a_canceled_call_is_not_answered() {
+async fn a_canceled_call_is_answered_all_the_same() {
     let running = running(Kind::Db, Answers::Json).await;
     let client = Client::open(&running, None).await;
     running.fake.arm("xtheld", Fault::Hold);
-    let body = Client::tool_call(5, "echo", json!({ "text": "never" }), "xtheld");
+    let body = Client::tool_call(5, "echo", json!({ "text": "late" }), "xtheld");
     let (answer, ()) = tokio::join!(client.post(&body), async {
         running.fake.gate().parked("xtheld").await;
         let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 5 } });
         assert_eq!(client.post(&cancel).await.status(), 202);
+        assert_eq!(running.fake.gate().parked_now(), ["xtheld"]);
+        running.fake.gate().release("xtheld");
     });
-    assert_eq!(answer.text().await.unwrap(), "");
+    assert!(answer.text().await.unwrap().contains("late"));
 }
 
 #[tokio::test]

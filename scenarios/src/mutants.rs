@@ -69,9 +69,10 @@ fn fate(defect: &Defect, scenarios: &[Arc<Scenario>], options: &Options) -> Resu
     let mut fate = Fate::Survived;
     run::play(&run::plan(&ordered, &options), &options, |report| {
         let Verdict::Fail { findings } = &report.verdict else { return ControlFlow::Continue(()) };
-        let Some(finding) = findings.iter().find(|finding| finding.severity == Severity::Failure) else {
-            return ControlFlow::Continue(());
-        };
+        let mut failures = findings.iter().filter(|finding| finding.severity == Severity::Failure);
+        let Some(first) = failures.next() else { return ControlFlow::Continue(()) };
+        // An oracle that judges every scenario says more than a promise that somebody wrote down.
+        let finding = failures.chain([first]).find(|f| f.oracle != Oracle::Expectation).unwrap_or(first);
         fate = Fate::Killed {
             scenario: report.scenario.id.value.clone(),
             cell: report.cell.clone(),

@@ -57,15 +57,6 @@ impl Answer {
         }
     }
 
-    /// An event stream without an event: what a canceled call is answered with, since it must not be.
-    pub(crate) fn nothing() -> Self {
-        Self {
-            status: 200,
-            headers: vec![("content-type".into(), "text/event-stream".into())],
-            chunks: Vec::new(),
-        }
-    }
-
     pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self

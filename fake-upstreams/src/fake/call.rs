@@ -6,7 +6,7 @@ use super::{
     answer::Answer,
     server::{Asked, Fake, Outcome},
 };
-use crate::{Basis, Cut, Entry, Fault, Kind, Malformation, gate::Wake, servers::tools, wire::rpc};
+use crate::{Basis, Cut, Entry, Fault, Kind, Malformation, servers::tools, wire::rpc};
 
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
@@ -163,9 +163,7 @@ impl Fake {
         for fault in faults {
             match fault {
                 Fault::Hold => {
-                    if self.hold(asked).await == Wake::Canceled {
-                        return Outcome::Answered(Answer::nothing());
-                    }
+                    self.hold(asked).await;
                 }
                 Fault::Delay(by) => tokio::time::sleep(by).await,
                 Fault::Disconnect(_) => return Outcome::Cut,
@@ -176,7 +174,7 @@ impl Fake {
         Outcome::Answered(answer)
     }
 
-    async fn hold(&self, asked: &Asked) -> Wake {
+    async fn hold(&self, asked: &Asked) {
         let mark = asked.mark().map(str::to_owned);
         let name = mark
             .clone()
@@ -192,7 +190,7 @@ impl Fake {
             exchange: asked.exchange,
             mark,
         };
-        self.gate.wait(&name, &asked.session, &asked.id).await
+        self.gate.wait(&name).await;
     }
 }
 

@@ -15,12 +15,7 @@ pub enum Incoming {
         params: Map<String, Value>,
     },
     /// A notification.
-    Notification {
-        /// Its method.
-        method: String,
-        /// Its params.
-        params: Map<String, Value>,
-    },
+    Notification,
     /// A response to something that the server asked.
     Response,
 }
@@ -55,7 +50,7 @@ pub fn read(body: &str) -> Result<Incoming, (i64, &'static str)> {
         Some(_) => return Err((-32602, "`params` must be an object")),
     };
     match fields.remove("id") {
-        None => Ok(Incoming::Notification { method, params }),
+        None => Ok(Incoming::Notification),
         Some(id @ (Value::String(_) | Value::Number(_))) => {
             Ok(Incoming::Request { id, method, params })
         }

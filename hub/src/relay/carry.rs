@@ -14,6 +14,10 @@ use crate::{
     upstream::{Fault, frames::Frames},
 };
 
+/// An answer that takes this many times the call timeout is not read any more. Until then it is, and
+/// dropped: an upstream that is slow once keeps its session.
+const PATIENCE: u32 = 4;
+
 /// Carries one request to its upstream and what comes back to whom it is for.
 pub(super) struct Carrier {
     pub(super) hub: Arc<Hub>,
@@ -31,7 +35,9 @@ impl Carrier {
             true => None,
             false => self.hub.turnstile.acquire().await.ok(),
         };
-        let mut outcome = self.exchange(body.clone()).await;
+        let patience = self.hub.config.limits.call_timeout * PATIENCE;
+        let exchange = tokio::time::timeout(patience, self.exchange(body.clone())).await;
+        let mut outcome = exchange.unwrap_or(Err(Fault::TimedOut));
         let broke = matches!(outcome, Err(Fault::Cut { .. } | Fault::Status(500..)));
         if broke && !self.hub.isolation.keeps(Rule::NeverRetrySideEffect) {
             outcome = self.exchange(body).await;
