@@ -6,7 +6,8 @@ fn main() -> io::Result<()> {
     let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
     let cases = Path::new(&root).join("cases");
     println!("cargo::rerun-if-changed={}", cases.display());
-    let mut list = String::from("/// Path and text of every case, in alphabetical order.\nconst FILES: &[(&str, &str)] = &[\n");
+    let mut list =
+        String::from("/// Path and text of every case, in alphabetical order.\nconst FILES: &[(&str, &str)] = &[\n");
     let mut groups: Vec<_> = fs::read_dir(&cases)?.collect::<Result<_, _>>()?;
     groups.sort_by_key(fs::DirEntry::path);
     for group in groups.iter().filter(|entry| entry.path().is_dir()) {

@@ -55,10 +55,8 @@ pub struct UnknownName {
 
 impl Cut {
     /// All names, as scripts and scenarios write them.
-    pub const NAMES: [(&'static str, Self); 2] = [
-        ("before-executing", Self::BeforeExecuting),
-        ("after-executing", Self::AfterExecuting),
-    ];
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("before-executing", Self::BeforeExecuting), ("after-executing", Self::AfterExecuting)];
 }
 
 impl Malformation {
@@ -89,26 +87,15 @@ impl FromStr for Malformation {
 }
 
 fn by_name<T: Copy>(what: &'static str, name: &str, names: &[(&str, T)]) -> Result<T, UnknownName> {
-    names
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| {
-            let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
-            UnknownName {
-                what,
-                name: name.to_owned(),
-                known: known.join(", "),
-            }
-        })
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+        UnknownName { what, name: name.to_owned(), known: known.join(", ") }
+    })
 }
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES
-            .iter()
-            .find(|(_, value)| value == self)
-            .map_or("", |(name, _)| name);
+        let name = Self::NAMES.iter().find(|(_, value)| value == self).map_or("", |(name, _)| name);
         f.write_str(name)
     }
 }

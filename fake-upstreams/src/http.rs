@@ -43,17 +43,11 @@ impl FakeHandle {
 }
 
 /// Serves `fake` on `listener` until `shutdown` resolves; then every connection is dropped.
-pub fn serve<L>(
-    listener: L,
-    fake: Arc<Fake>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> FakeHandle
+pub fn serve<L>(listener: L, fake: Arc<Fake>, shutdown: impl Future<Output = ()> + Send + 'static) -> FakeHandle
 where
     L: Listener,
 {
-    FakeHandle {
-        task: tokio::spawn(accept(listener, fake, shutdown)),
-    }
+    FakeHandle { task: tokio::spawn(accept(listener, fake, shutdown)) }
 }
 
 async fn accept<L: Listener>(mut listener: L, fake: Arc<Fake>, shutdown: impl Future<Output = ()>) {
@@ -85,50 +79,26 @@ async fn exchange(
     request: Request<Incoming>,
 ) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>>> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, LARGEST_BODY)
-        .collect()
-        .await
-        .map_err(io::Error::other)?
-        .to_bytes();
+    let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(io::Error::other)?.to_bytes();
     let headers = parts.headers.iter();
     let arrived = Arrived {
         connection,
         method: parts.method.to_string(),
-        path: parts
-            .uri
-            .path_and_query()
-            .map_or_else(|| parts.uri.path().to_owned(), ToString::to_string),
-        headers: headers
-            .map(|(n, v)| {
-                (
-                    n.to_string(),
-                    String::from_utf8_lossy(v.as_bytes()).into_owned(),
-                )
-            })
-            .collect(),
+        path: parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string),
+        headers: headers.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     match fake.answer(arrived).await {
         Outcome::Answered(answer) => written(answer),
-        Outcome::Cut => Err(io::Error::new(
-            io::ErrorKind::ConnectionAborted,
-            "cut by a fault",
-        )),
+        Outcome::Cut => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a fault")),
     }
 }
 
-fn written(
-    answer: Answer,
-) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>>> {
+fn written(answer: Answer) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>>> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name, value);
     }
-    let frames = answer
-        .chunks
-        .into_iter()
-        .map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
-    response
-        .body(StreamBody::new(stream::iter(frames)))
-        .map_err(io::Error::other)
+    let frames = answer.chunks.into_iter().map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
+    response.body(StreamBody::new(stream::iter(frames))).map_err(io::Error::other)
 }

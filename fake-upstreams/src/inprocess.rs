@@ -34,16 +34,10 @@ impl Network {
         let (knock, knocks) = unbounded_channel();
         let mut hosts = self.lock();
         if hosts.get(host).is_some_and(|knock| !knock.is_closed()) {
-            return Err(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                format!("`{host}` listens already"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{host}` listens already")));
         }
         hosts.insert(host.to_owned(), knock);
-        Ok(DuplexListener {
-            host: host.to_owned(),
-            knocks,
-        })
+        Ok(DuplexListener { host: host.to_owned(), knocks })
     }
 
     /// Connects to `host`.
@@ -51,19 +45,10 @@ impl Network {
     /// # Errors
     /// [`io::ErrorKind::ConnectionRefused`] where nobody listens by that name.
     pub fn connect(&self, host: &str) -> io::Result<DuplexStream> {
-        let refused = || {
-            io::Error::new(
-                io::ErrorKind::ConnectionRefused,
-                format!("nobody listens as `{host}`"),
-            )
-        };
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, format!("nobody listens as `{host}`"));
         let (near, far) = tokio::io::duplex(PIPE);
         let hosts = self.lock();
-        hosts
-            .get(host)
-            .ok_or_else(refused)?
-            .send(far)
-            .map_err(|_| refused())?;
+        hosts.get(host).ok_or_else(refused)?.send(far).map_err(|_| refused())?;
         Ok(near)
     }
 

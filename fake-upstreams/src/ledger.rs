@@ -130,9 +130,7 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger that hands every entry to `sink`.
     pub fn new(sink: impl Fn(Entry) + Send + Sync + 'static) -> Self {
-        Self {
-            sink: Arc::new(sink),
-        }
+        Self { sink: Arc::new(sink) }
     }
 
     pub(crate) fn record(&self, entry: Entry) {

@@ -43,9 +43,7 @@ enum Command {
 }
 
 fn account(text: &str) -> Result<Account, String> {
-    let (login, rest) = text
-        .split_once('=')
-        .ok_or("write `login=token`, for example `alice=s3cret`")?;
+    let (login, rest) = text.split_once('=').ok_or("write `login=token`, for example `alice=s3cret`")?;
     let (token, scope) = rest.split_once(':').unwrap_or((rest, "write"));
     if login.is_empty() || token.is_empty() {
         return Err("login and token must not be empty".into());
@@ -54,39 +52,19 @@ fn account(text: &str) -> Result<Account, String> {
         "read" => vec!["read".to_owned()],
         "write" => vec!["read".to_owned(), "write".to_owned()],
         other => {
-            return Err(format!(
-                "unknown scope `{other}`; there are `read` and `write`"
-            ));
+            return Err(format!("unknown scope `{other}`; there are `read` and `write`"));
         }
     };
-    Ok(Account {
-        login: login.to_owned(),
-        token: token.to_owned(),
-        scopes,
-    })
+    Ok(Account { login: login.to_owned(), token: token.to_owned(), scopes })
 }
 
 fn main() -> ExitCode {
-    let Command::Serve {
-        kind,
-        port,
-        script,
-        account,
-        seed,
-        answers,
-    } = Cli::parse().command;
+    let Command::Serve { kind, port, script, account, seed, answers } = Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return say(2, &format!("{error:#}")),
     };
-    let settings = Settings {
-        name: kind.to_string(),
-        kind,
-        accounts: account,
-        seed,
-        script,
-        answers,
-    };
+    let settings = Settings { name: kind.to_string(), kind, accounts: account, seed, script, answers };
     match run(settings, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say(3, &format!("{error:#}")),
@@ -94,15 +72,11 @@ fn main() -> ExitCode {
 }
 
 fn read_script(path: &PathBuf, kind: Kind) -> anyhow::Result<Script> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Script::from_yaml(&text, kind).with_context(|| path.display().to_string())
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "standard error is where a person reads"
-)]
+#[expect(clippy::print_stderr, reason = "standard error is where a person reads")]
 fn say(code: u8, message: &str) -> ExitCode {
     eprintln!("fake-upstreams: {message}");
     ExitCode::from(code)
@@ -111,17 +85,10 @@ fn say(code: u8, message: &str) -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn run(settings: Settings, port: u16) -> anyhow::Result<()> {
     let kind = settings.kind;
-    let listener = TcpListener::bind(("127.0.0.1", port))
-        .await
-        .with_context(|| {
-            format!(
-                "cannot listen on 127.0.0.1:{port}; is the port in use? `--port 0` takes a free one"
-            )
-        })?;
-    say(
-        0,
-        &format!("{kind} listening on http://{}/mcp", listener.local_addr()?),
-    );
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+        format!("cannot listen on 127.0.0.1:{port}; is the port in use? `--port 0` takes a free one")
+    })?;
+    say(0, &format!("{kind} listening on http://{}/mcp", listener.local_addr()?));
     let fake = Fake::new(settings, Ledger::new(print));
     fake_upstreams::serve(listener, fake, async {
         // Without a signal handler only a kill ends it; that is what waiting forever amounts to.

@@ -21,24 +21,17 @@ pub struct Mint {
 impl Mint {
     /// A mint whose marks follow from `seed` and `domain` alone.
     pub fn new(seed: u64, domain: &str) -> Self {
-        Self {
-            rng: seeded(seed, domain),
-            serial: 0,
-        }
+        Self { rng: seeded(seed, domain), serial: 0 }
     }
 
     /// The next mark.
     pub fn next_mark(&mut self) -> String {
         self.serial += 1;
         let mut mark = String::from("xt");
-        mark.extend(
-            (0..RANDOM).map(|_| char::from(ALPHABET[self.rng.random_range(0..ALPHABET.len())])),
-        );
+        mark.extend((0..RANDOM).map(|_| char::from(ALPHABET[self.rng.random_range(0..ALPHABET.len())])));
         for place in (0..SERIAL).rev() {
             let digit = self.serial / 36_u64.pow(place) % 36;
-            mark.push(char::from(
-                ALPHABET[usize::try_from(digit).unwrap_or_default()],
-            ));
+            mark.push(char::from(ALPHABET[usize::try_from(digit).unwrap_or_default()]));
         }
         mark
     }

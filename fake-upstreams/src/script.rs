@@ -65,30 +65,19 @@ impl Script {
     /// # Errors
     /// [`ScriptError`], with the place and the remedy.
     pub fn from_yaml(text: &str, kind: Kind) -> Result<Self, ScriptError> {
-        let file: File =
-            serde_saphyr::from_str(text).map_err(|error| ScriptError::Shape(error.to_string()))?;
+        let file: File = serde_saphyr::from_str(text).map_err(|error| ScriptError::Shape(error.to_string()))?;
         let rules = file.rules.into_iter().enumerate().map(|(index, written)| {
-            written.rule(kind).map_err(|message| ScriptError::Rule {
-                number: index + 1,
-                message,
-            })
+            written.rule(kind).map_err(|message| ScriptError::Rule { number: index + 1, message })
         });
-        Ok(Self {
-            rules: rules.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
     /// The fault for a call, and one more call counted for every guard that it passes.
-    pub(crate) fn fault(
-        &self,
-        tool: &str,
-        user: Option<&str>,
-        seen: &mut BTreeMap<usize, u64>,
-    ) -> Option<Fault> {
+    pub(crate) fn fault(&self, tool: &str, user: Option<&str>, seen: &mut BTreeMap<usize, u64>) -> Option<Fault> {
         let mut chosen = None;
         for (number, rule) in self.rules.iter().enumerate() {
-            let fits = rule.tool.as_deref().is_none_or(|t| t == tool)
-                && rule.user.as_deref().is_none_or(|u| Some(u) == user);
+            let fits =
+                rule.tool.as_deref().is_none_or(|t| t == tool) && rule.user.as_deref().is_none_or(|u| Some(u) == user);
             if !fits {
                 continue;
             }
@@ -107,44 +96,17 @@ impl Written {
         if let Some(tool) = &self.tool
             && !tool_names(kind).any(|name| name == tool)
         {
-            let near = tool_names(kind)
-                .max_by(|a, b| strsim::jaro(a, tool).total_cmp(&strsim::jaro(b, tool)));
-            return Err(format!(
-                "`{kind}` has no tool `{tool}`; did you mean `{}`?",
-                near.unwrap_or_default()
-            ));
+            let near = tool_names(kind).max_by(|a, b| strsim::jaro(a, tool).total_cmp(&strsim::jaro(b, tool)));
+            return Err(format!("`{kind}` has no tool `{tool}`; did you mean `{}`?", near.unwrap_or_default()));
         }
         let mut faults = Vec::new();
         faults.extend(self.hold.then_some(Fault::Hold));
-        faults.extend(
-            self.delay
-                .as_deref()
-                .map(seconds)
-                .transpose()?
-                .map(Fault::Delay),
-        );
+        faults.extend(self.delay.as_deref().map(seconds).transpose()?.map(Fault::Delay));
         faults.extend(self.refuse.map(|status| Fault::Refuse { status }));
-        faults.extend(
-            self.disconnect
-                .map(|cut| cut.parse())
-                .transpose()
-                .map_err(said)?
-                .map(Fault::Disconnect),
-        );
-        faults.extend(
-            self.malform
-                .map(|how| how.parse())
-                .transpose()
-                .map_err(said)?
-                .map(Fault::Malform),
-        );
+        faults.extend(self.disconnect.map(|cut| cut.parse()).transpose().map_err(said)?.map(Fault::Disconnect));
+        faults.extend(self.malform.map(|how| how.parse()).transpose().map_err(said)?.map(Fault::Malform));
         match faults.as_slice() {
-            [fault] => Ok(Rule {
-                tool: self.tool,
-                user: self.user,
-                nth: self.nth,
-                fault: *fault,
-            }),
+            [fault] => Ok(Rule { tool: self.tool, user: self.user, nth: self.nth, fault: *fault }),
             [] => Err("no fault; add one of hold, delay, refuse, disconnect, malform".into()),
             _ => Err("several faults; a rule has one".into()),
         }
@@ -156,18 +118,9 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let unit = |suffix, factor: u64| {
-        Some(
-            text.strip_suffix(suffix)?
-                .parse::<u64>()
-                .ok()?
-                .saturating_mul(factor),
-        )
-    };
+    let unit = |suffix, factor: u64| Some(text.strip_suffix(suffix)?.parse::<u64>().ok()?.saturating_mul(factor));
     let millis = unit("ms", 1).or_else(|| unit("s", 1000));
-    millis
-        .map(Duration::from_millis)
-        .ok_or_else(|| format!("`{text}` is no duration; write `250ms` or `2s`"))
+    millis.map(Duration::from_millis).ok_or_else(|| format!("`{text}` is no duration; write `250ms` or `2s`"))
 }
 
 #[cfg(test)]
@@ -176,18 +129,10 @@ mod tests {
 
     #[test]
     fn the_nth_call_of_a_tool_is_found() {
-        let script = Script::from_yaml(
-            "rules:\n  - tool: echo\n    nth: 2\n    refuse: 503\n",
-            Kind::Db,
-        )
-        .unwrap();
+        let script = Script::from_yaml("rules:\n  - tool: echo\n    nth: 2\n    refuse: 503\n", Kind::Db).unwrap();
         let mut seen = BTreeMap::new();
-        let faults =
-            ["echo", "query", "echo", "echo"].map(|tool| script.fault(tool, None, &mut seen));
-        assert_eq!(
-            faults,
-            [None, None, Some(Fault::Refuse { status: 503 }), None]
-        );
+        let faults = ["echo", "query", "echo", "echo"].map(|tool| script.fault(tool, None, &mut seen));
+        assert_eq!(faults, [None, None, Some(Fault::Refuse { status: 503 }), None]);
     }
 
     #[test]
@@ -197,10 +142,6 @@ mod tests {
         insta::assert_snapshot!(message("rules:\n  - tool: echo\n"), @"rule 1: no fault; add one of hold, delay, refuse, disconnect, malform");
         insta::assert_snapshot!(message("rules:\n  - delay: soon\n"), @"rule 1: `soon` is no duration; write `250ms` or `2s`");
         insta::assert_snapshot!(message("rules:\n  - malform: upside-down\n"), @"rule 1: unknown malformation `upside-down`; known are not-json, truncated-json, wrong-id, no-body, result-and-error");
-        assert!(
-            message("rules:\n  - tol: echo\n").contains("line 2"),
-            "{}",
-            message("rules:\n  - tol: echo\n")
-        );
+        assert!(message("rules:\n  - tol: echo\n").contains("line 2"), "{}", message("rules:\n  - tol: echo\n"));
     }
 }

@@ -72,7 +72,8 @@ impl Connect for Sockets {
             let mut tcp = HttpConnector::new();
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
-            let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+            let connector =
+                HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
             let stream = connector.oneshot(uri).await.map_err(io::Error::other)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })

@@ -74,7 +74,11 @@ impl Hub {
     /// # Errors
     /// [`HubError`].
     #[cfg(feature = "defects")]
-    pub fn with_isolation(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Self>, HubError> {
+    pub fn with_isolation(
+        config: Config,
+        environment: Environment,
+        isolation: Isolation,
+    ) -> Result<Arc<Self>, HubError> {
         Self::build(config, environment, isolation)
     }
 
@@ -123,7 +127,8 @@ impl Hub {
     /// Whom the hub acts as for a caller.
     pub(crate) async fn acting(&self, caller: &Caller, route: &Arc<str>) -> Result<Acting, Fault> {
         let place = self.place(caller, route);
-        let found = self.upstream_credentials.get_or_insert_with(&place, route.clone(), || self.configured(caller, route));
+        let found =
+            self.upstream_credentials.get_or_insert_with(&place, route.clone(), || self.configured(caller, route));
         let acting = found.await?;
         if acting.linked { Ok(acting) } else { Err(Fault::NotLinked) }
     }
@@ -134,8 +139,10 @@ impl Hub {
             Credentials::None => Acting { bearer: None, linked: true },
             Credentials::Shared => Acting { bearer: server.service_credential.clone(), linked: true },
             Credentials::PerUser => {
-                let own = self.config.users.get(&caller.principal).and_then(|user| user.credentials.get(route)).cloned();
-                let lent = server.service_credential.clone().filter(|_| !self.isolation.keeps(Rule::NoFallbackCredential));
+                let own =
+                    self.config.users.get(&caller.principal).and_then(|user| user.credentials.get(route)).cloned();
+                let lent =
+                    server.service_credential.clone().filter(|_| !self.isolation.keeps(Rule::NoFallbackCredential));
                 let bearer = own.or(lent);
                 Acting { linked: bearer.is_some(), bearer }
             }

@@ -58,9 +58,12 @@ fn main() -> ExitCode {
             Ok(config) => done(3, run(config)),
             Err(error) => done(2, Err(error)),
         },
-        Command::Check { config } => {
-            done(2, read(&config).and_then(|config| print(&format!("{} servers, {} users: fine", config.servers.len(), config.users.len()))))
-        }
+        Command::Check { config } => done(
+            2,
+            read(&config).and_then(|config| {
+                print(&format!("{} servers, {} users: fine", config.servers.len(), config.users.len()))
+            }),
+        ),
         Command::HashKey => done(2, hash_key()),
         Command::Isolation { .. } => done(3, print(page::markdown().trim_end())),
     }
@@ -89,7 +92,10 @@ fn hash_key() -> anyhow::Result<()> {
     let mut key = String::new();
     io::stdin().take(4096).read_to_string(&mut key).context("reading the key from standard input")?;
     let key = key.trim();
-    anyhow::ensure!(key.len() >= SHORTEST_KEY, "a key has at least {SHORTEST_KEY} characters; make one with `openssl rand -hex 24`");
+    anyhow::ensure!(
+        key.len() >= SHORTEST_KEY,
+        "a key has at least {SHORTEST_KEY} characters; make one with `openssl rand -hex 24`"
+    );
     let digest: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
     print(&digest)
 }
@@ -98,9 +104,9 @@ fn hash_key() -> anyhow::Result<()> {
 async fn run(config: Config) -> anyhow::Result<()> {
     let listen = config.listen;
     let hub = Hub::new(config, Environment::system())?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one")
+    })?;
     announce(&listener)?;
     hub::serve(listener, hub, stop()).stopped().await;
     Ok(())

@@ -73,8 +73,11 @@ fn files(path: &Path, depth: usize) -> io::Result<Vec<PathBuf>> {
     if !fs::metadata(path).map_err(named)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(path).map_err(named)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(named)?;
+    let mut entries: Vec<PathBuf> = fs::read_dir(path)
+        .map_err(named)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(named)?;
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {

@@ -43,7 +43,11 @@ pub enum Fate {
 ///
 /// # Errors
 /// [`Error`] from a run.
-pub fn hunt(scenarios: &[Arc<Scenario>], options: &Options, mut tell: impl FnMut(&Mutant) -> ControlFlow<()>) -> Result<Vec<Mutant>, Error> {
+pub fn hunt(
+    scenarios: &[Arc<Scenario>],
+    options: &Options,
+    mut tell: impl FnMut(&Mutant) -> ControlFlow<()>,
+) -> Result<Vec<Mutant>, Error> {
     let mut mutants = Vec::new();
     for defect in reference::defects() {
         let fate = match (fate(&defect, scenarios, options)?, defect.equivalent) {

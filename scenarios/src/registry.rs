@@ -67,7 +67,11 @@ mod tests {
         assert_eq!(registry.bugs.len(), 70);
         assert_eq!(registry.clauses.len(), 325);
         for (id, bug) in &registry.bugs {
-            assert!(["leak", "loss", "refusal", "interference", "correlation"].contains(&bug.harm.as_str()), "{id}: {}", bug.harm);
+            assert!(
+                ["leak", "loss", "refusal", "interference", "correlation"].contains(&bug.harm.as_str()),
+                "{id}: {}",
+                bug.harm
+            );
         }
     }
 }

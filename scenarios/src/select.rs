@@ -63,10 +63,13 @@ fn matcher(word: &str) -> Result<Matcher, SelectError> {
     let file = word.rsplit_once(':').filter(|(_, line)| line.parse::<usize>().is_ok()).map_or(word, |(file, _)| file);
     if file.ends_with(".yaml") || file.ends_with(".yml") {
         let file = file.to_owned();
-        return Ok(Box::new(move |scenario| Path::new(&*scenario.source.path).ends_with(&file) || Path::new(&file).ends_with(&*scenario.source.path)));
+        return Ok(Box::new(move |scenario| {
+            Path::new(&*scenario.source.path).ends_with(&file) || Path::new(&file).ends_with(&*scenario.source.path)
+        }));
     }
     if word.contains(['*', '?', '[', '{']) {
-        let broken = |error: globset::Error| SelectError::Pattern { word: word.to_owned(), message: error.kind().to_string() };
+        let broken =
+            |error: globset::Error| SelectError::Pattern { word: word.to_owned(), message: error.kind().to_string() };
         let glob = Glob::new(word).map_err(broken)?.compile_matcher();
         return Ok(Box::new(move |scenario| glob.is_match(&scenario.id.value)));
     }

@@ -1,1 +1,84 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask conformance | mutants | demo | test | readme | tidy`.
+//!
+//! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
+//! - [`test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
+//! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
+
+mod demo;
+mod peers;
+mod readme;
+mod suite;
+mod test;
+mod tidy;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// The project's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Runs the suite against the reference hub; everything behind it goes to `crosstalk`.
+    #[command(disable_help_flag = true)]
+    Conformance {
+        /// Selection and flags of `crosstalk`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Shows that every check can fail: the suite against every defect of the hub.
+    #[command(disable_help_flag = true)]
+    Mutants {
+        /// Selection and flags of `crosstalk mutants`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Starts a hub with two fakes and two ready users, until it is interrupted.
+    Demo {
+        /// Port of the hub on 127.0.0.1.
+        #[arg(long, default_value_t = demo::PORT)]
+        port: u16,
+    },
+    /// Runs all tests: unit tests, black-box tests, the suite in every mode, other people's clients.
+    Test,
+    /// Writes the README's blocks of output anew.
+    Readme {
+        /// Only says whether they are as they should be.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks what no compiler checks: imports, lengths, module docs, lint waivers, words.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Conformance { args } => suite::pass_through(&args),
+        Task::Mutants { args } => suite::pass_through(&[vec!["mutants".to_owned()], args].concat()),
+        Task::Demo { port } => demo::run(port).map(|()| 0),
+        Task::Test => test::run(),
+        Task::Readme { check } => readme::run(check).map(u8::from),
+        Task::Tidy => tidy::run(&root()).map(u8::from),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}

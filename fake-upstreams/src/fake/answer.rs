@@ -16,21 +16,13 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            chunks: Vec::new(),
-        }
+        Self { status, headers: Vec::new(), chunks: Vec::new() }
     }
 
     /// A plain JSON body.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("content-type".into(), "application/json".into())];
-        Self {
-            status,
-            headers,
-            chunks: vec![body.to_string()],
-        }
+        Self { status, headers, chunks: vec![body.to_string()] }
     }
 
     /// A JSON-RPC response in the form that the settings, or the seed, decide.
@@ -41,20 +33,13 @@ impl Answer {
             Answers::Sse => true,
             Answers::Seeded => rng.random_range(0..2) == 1,
         };
-        let (media, text) = if streams {
-            ("text/event-stream", sse::message(&body))
-        } else {
-            ("application/json", body)
-        };
+        let (media, text) =
+            if streams { ("text/event-stream", sse::message(&body)) } else { ("application/json", body) };
         let chunks = match answers {
             Answers::Seeded => pieces(&text, rng.random_range(1..4), &mut rng),
             Answers::Json | Answers::Sse => vec![text],
         };
-        Self {
-            status: 200,
-            headers: vec![("content-type".into(), media.into())],
-            chunks,
-        }
+        Self { status: 200, headers: vec![("content-type".into(), media.into())], chunks }
     }
 
     pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -72,11 +57,8 @@ fn pieces(text: &str, count: usize, rng: &mut impl rand::Rng) -> Vec<String> {
     let mut rest = text;
     let mut pieces = Vec::new();
     for _ in 1..count {
-        let cut = rest
-            .char_indices()
-            .map(|(at, _)| at)
-            .nth(rng.random_range(0..rest.chars().count().max(1)))
-            .unwrap_or(0);
+        let cut =
+            rest.char_indices().map(|(at, _)| at).nth(rng.random_range(0..rest.chars().count().max(1))).unwrap_or(0);
         let (piece, after) = rest.split_at(cut);
         pieces.push(piece.to_owned());
         rest = after;

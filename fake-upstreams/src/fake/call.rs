@@ -11,32 +11,15 @@ use crate::{Basis, Cut, Entry, Fault, Kind, Malformation, servers::tools, wire::
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
     pub(super) async fn call(&self, asked: Asked) -> Outcome {
-        let name = asked
-            .params
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let Some(tool) = tools(self.settings.kind)
-            .iter()
-            .find(|tool| tool.name == name)
-        else {
+        let name = asked.params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let Some(tool) = tools(self.settings.kind).iter().find(|tool| tool.name == name) else {
             let body = rpc::error(&asked.id, -32602, &format!("no tool `{name}`"));
             return Outcome::Answered(self.response(&asked, &body));
         };
         if !self.may(&asked.caller, tool.scope) {
-            let challenge = format!(
-                "Bearer error=\"insufficient_scope\", scope=\"{}\"",
-                tool.scope
-            );
-            let body = rpc::error(
-                &asked.id,
-                -32000,
-                &format!("scope `{}` is required", tool.scope),
-            );
-            return Outcome::Answered(
-                Answer::json(403, &body).with_header("www-authenticate", challenge),
-            );
+            let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", tool.scope);
+            let body = rpc::error(&asked.id, -32000, &format!("scope `{}` is required", tool.scope));
+            return Outcome::Answered(Answer::json(403, &body).with_header("www-authenticate", challenge));
         }
         let faults = self.faults(&asked, &name);
         for fault in &faults {
@@ -63,33 +46,18 @@ impl Fake {
     }
 
     fn faults(&self, asked: &Asked, tool: &str) -> Vec<Fault> {
-        let user = asked
-            .caller
-            .account
-            .as_ref()
-            .map(|account| account.login.as_str());
+        let user = asked.caller.account.as_ref().map(|account| account.login.as_str());
         let mut state = self.lock();
-        let mut faults = asked
-            .mark()
-            .and_then(|mark| state.armed.get(mark).cloned())
-            .unwrap_or_default();
+        let mut faults = asked.mark().and_then(|mark| state.armed.get(mark).cloned()).unwrap_or_default();
         faults.extend(self.settings.script.fault(tool, user, &mut state.seen));
         faults
     }
 
     fn execute(&self, asked: &Asked, name: &str) -> Answer {
         let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Executed {
-            upstream,
-            exchange: asked.exchange,
-            tool: name.to_owned(),
-        });
+        self.ledger.record(Entry::Executed { upstream, exchange: asked.exchange, tool: name.to_owned() });
         let none = Map::new();
-        let arguments = asked
-            .params
-            .get("arguments")
-            .and_then(Value::as_object)
-            .unwrap_or(&none);
+        let arguments = asked.params.get("arguments").and_then(Value::as_object).unwrap_or(&none);
         let outcome = match self.settings.kind {
             Kind::Db => self.run_db(asked, name, arguments),
             Kind::Github => self.run_github(asked, name, arguments),
@@ -104,51 +72,23 @@ impl Fake {
         self.result(asked, json!({ "content": content, "isError": is_error }))
     }
 
-    fn run_db(
-        &self,
-        asked: &Asked,
-        name: &str,
-        arguments: &Map<String, Value>,
-    ) -> Result<String, String> {
+    fn run_db(&self, asked: &Asked, name: &str, arguments: &Map<String, Value>) -> Result<String, String> {
         if name == "whoami" {
-            let login = asked
-                .caller
-                .account
-                .as_ref()
-                .map_or("nobody in particular", |account| &account.login);
+            let login = asked.caller.account.as_ref().map_or("nobody in particular", |account| &account.login);
             return Ok(format!("you are {login}"));
         }
         let state = self.lock();
-        let session = state
-            .sessions
-            .get(&asked.session)
-            .ok_or("the session was closed")?;
+        let session = state.sessions.get(&asked.session).ok_or("the session was closed")?;
         let (text, mark) = (session.database.run(name, arguments)?, session.mark.clone());
         drop(state);
         if text.contains(&mark) {
-            self.tell_mark(
-                asked.exchange,
-                &mark,
-                Basis::Session {
-                    session: asked.session.clone(),
-                },
-            );
+            self.tell_mark(asked.exchange, &mark, Basis::Session { session: asked.session.clone() });
         }
         Ok(text)
     }
 
-    fn run_github(
-        &self,
-        asked: &Asked,
-        name: &str,
-        arguments: &Map<String, Value>,
-    ) -> Result<String, String> {
-        let login = asked
-            .caller
-            .account
-            .as_ref()
-            .map(|account| account.login.clone())
-            .unwrap_or_default();
+    fn run_github(&self, asked: &Asked, name: &str, arguments: &Map<String, Value>) -> Result<String, String> {
+        let login = asked.caller.account.as_ref().map(|account| account.login.clone()).unwrap_or_default();
         let mark = self.account_mark(&login);
         let text = self.lock().host.run(&login, &mark, name, arguments)?;
         if text.contains(&mark) {
@@ -176,20 +116,10 @@ impl Fake {
 
     async fn hold(&self, asked: &Asked) {
         let mark = asked.mark().map(str::to_owned);
-        let name = mark
-            .clone()
-            .unwrap_or_else(|| format!("exchange {}", asked.exchange));
+        let name = mark.clone().unwrap_or_else(|| format!("exchange {}", asked.exchange));
         let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Parked {
-            upstream,
-            exchange: asked.exchange,
-            mark: mark.clone(),
-        });
-        let _leaving = Left {
-            fake: self,
-            exchange: asked.exchange,
-            mark,
-        };
+        self.ledger.record(Entry::Parked { upstream, exchange: asked.exchange, mark: mark.clone() });
+        let _leaving = Left { fake: self, exchange: asked.exchange, mark };
         self.gate.wait(&name).await;
     }
 }
@@ -204,31 +134,17 @@ struct Left<'f> {
 impl Drop for Left<'_> {
     fn drop(&mut self) {
         let upstream = self.fake.settings.name.clone();
-        self.fake.ledger.record(Entry::Released {
-            upstream,
-            exchange: self.exchange,
-            mark: self.mark.take(),
-        });
+        self.fake.ledger.record(Entry::Released { upstream, exchange: self.exchange, mark: self.mark.take() });
     }
 }
 
 fn malform(asked: &Asked, answer: Answer, how: Malformation) -> Answer {
     let body = answer.body();
-    let with_body = |body: String| Answer {
-        chunks: vec![body],
-        ..answer.clone()
-    };
+    let with_body = |body: String| Answer { chunks: vec![body], ..answer.clone() };
     match how {
-        Malformation::NotJson => {
-            with_body("<html>this is not the page you are looking for</html>\n\n".into())
-        }
-        Malformation::TruncatedJson => {
-            with_body(body.chars().take(body.chars().count() * 2 / 3).collect())
-        }
-        Malformation::NoBody => Answer {
-            chunks: Vec::new(),
-            ..answer
-        },
+        Malformation::NotJson => with_body("<html>this is not the page you are looking for</html>\n\n".into()),
+        Malformation::TruncatedJson => with_body(body.chars().take(body.chars().count() * 2 / 3).collect()),
+        Malformation::NoBody => Answer { chunks: Vec::new(), ..answer },
         Malformation::WrongId => {
             let wrong = format!("\"id\":{}", json!("nobody-asked-with-this-id"));
             with_body(body.replacen(&format!("\"id\":{}", asked.id), &wrong, 1))

@@ -83,11 +83,7 @@ impl Fake {
     /// A fake that writes everything into `ledger`.
     pub fn new(settings: Settings, ledger: Ledger) -> Arc<Self> {
         let mut marks = Mint::new(settings.seed, &format!("answers of {}", settings.name));
-        let account_marks = settings
-            .accounts
-            .iter()
-            .map(|a| (a.login.clone(), marks.next_mark()))
-            .collect();
+        let account_marks = settings.accounts.iter().map(|a| (a.login.clone(), marks.next_mark())).collect();
         let ids = seeded(settings.seed, &format!("sessions of {}", settings.name));
         let state = State {
             armed: BTreeMap::new(),
@@ -112,11 +108,7 @@ impl Fake {
     /// Lets `fault` happen to the call that carries this mark, each time it arrives. Faults add up:
     /// a held call may also be malformed.
     pub fn arm(&self, mark: &str, fault: Fault) {
-        self.lock()
-            .armed
-            .entry(mark.to_owned())
-            .or_default()
-            .push(fault);
+        self.lock().armed.entry(mark.to_owned()).or_default().push(fault);
     }
 
     /// Where held calls wait.
@@ -142,9 +134,7 @@ impl Fake {
         });
         let outcome = self.judge(exchange, &arrived).await;
         let (status, headers, body, cut) = match &outcome {
-            Outcome::Answered(answer) => {
-                (answer.status, answer.headers.clone(), answer.body(), false)
-            }
+            Outcome::Answered(answer) => (answer.status, answer.headers.clone(), answer.body(), false),
             Outcome::Cut => (0, Vec::new(), String::new(), true),
         };
         self.ledger.record(Entry::Answer {
@@ -179,37 +169,23 @@ impl Fake {
 
     /// Only `github` asks who calls; `db` takes anyone.
     fn authenticate(&self, arrived: &Arrived) -> Result<Caller, Answer> {
-        let token = arrived
-            .header("authorization")
-            .and_then(|value| value.strip_prefix("Bearer "));
-        let account = self
-            .settings
-            .accounts
-            .iter()
-            .find(|account| Some(account.token.as_str()) == token);
+        let token = arrived.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let account = self.settings.accounts.iter().find(|account| Some(account.token.as_str()) == token);
         if self.settings.kind == Kind::Github && account.is_none() {
-            let problem = if token.is_some() {
-                ", error=\"invalid_token\""
-            } else {
-                ""
-            };
+            let problem = if token.is_some() { ", error=\"invalid_token\"" } else { "" };
             let challenge = format!("Bearer realm=\"{}\"{problem}", self.settings.name);
-            return Err(refused(401, "a bearer token of this host is required")
-                .with_header("www-authenticate", challenge));
+            return Err(
+                refused(401, "a bearer token of this host is required").with_header("www-authenticate", challenge)
+            );
         }
-        Ok(Caller {
-            account: account.cloned(),
-        })
+        Ok(Caller { account: account.cloned() })
     }
 
     async fn post(&self, exchange: u64, arrived: &Arrived, caller: Caller) -> Outcome {
         let incoming = match rpc::read(&arrived.body) {
             Ok(incoming) => incoming,
             Err((code, message)) => {
-                return Outcome::Answered(Answer::json(
-                    400,
-                    &rpc::error(&Value::Null, code, message),
-                ));
+                return Outcome::Answered(Answer::json(400, &rpc::error(&Value::Null, code, message)));
             }
         };
         if let Incoming::Request { id, method, params } = &incoming
@@ -223,17 +199,8 @@ impl Fake {
         };
         match incoming {
             Incoming::Request { id, method, params } => {
-                let asked = Asked {
-                    exchange,
-                    id,
-                    params,
-                    session,
-                    caller,
-                    form: String::new(),
-                };
-                let form = asked
-                    .mark()
-                    .map_or_else(|| exchange.to_string(), str::to_owned);
+                let asked = Asked { exchange, id, params, session, caller, form: String::new() };
+                let form = asked.mark().map_or_else(|| exchange.to_string(), str::to_owned);
                 self.request(Asked { form, ..asked }, &method).await
             }
             // A cancel too: this server finishes what it has begun, as servers may.
@@ -253,10 +220,7 @@ impl Fake {
 
     fn initialize(&self, exchange: u64, id: &Value, params: &Map<String, Value>) -> Answer {
         let asked = params.get("protocolVersion").and_then(Value::as_str);
-        let revision = REVISIONS
-            .into_iter()
-            .find(|revision| Some(*revision) == asked)
-            .unwrap_or(REVISIONS[1]);
+        let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[1]);
         let (session, opened) = self.open_session();
         if let Err(problem) = opened {
             return Answer::json(500, &rpc::error(id, -32603, &problem));
@@ -276,14 +240,10 @@ impl Fake {
 
     fn open_session(&self) -> (String, Result<(), String>) {
         let mut state = self.lock();
-        let session: String = (0..32)
-            .map(|_| char::from(b"0123456789abcdef"[state.ids.random_range(0..16)]))
-            .collect();
+        let session: String = (0..32).map(|_| char::from(b"0123456789abcdef"[state.ids.random_range(0..16)])).collect();
         let mark = state.marks.next_mark();
         let opened = Database::open(&mark).map(|database| {
-            state
-                .sessions
-                .insert(session.clone(), Session { database, mark });
+            state.sessions.insert(session.clone(), Session { database, mark });
         });
         (session, opened.map_err(|error| error.to_string()))
     }
@@ -300,12 +260,7 @@ impl Fake {
 
     fn record_session(&self, exchange: u64, session: &str, change: SessionChange) {
         let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Session {
-            upstream,
-            exchange,
-            session: session.to_owned(),
-            change,
-        });
+        self.ledger.record(Entry::Session { upstream, exchange, session: session.to_owned(), change });
     }
 
     async fn request(&self, asked: Asked, method: &str) -> Outcome {
@@ -313,16 +268,11 @@ impl Fake {
             "ping" => Outcome::Answered(self.result(&asked, json!({}))),
             "tools/list" => {
                 let mark = self.mint(asked.exchange, Basis::Call);
-                let mine = tools(self.settings.kind)
-                    .iter()
-                    .filter(|tool| self.may(&asked.caller, tool.scope));
+                let mine = tools(self.settings.kind).iter().filter(|tool| self.may(&asked.caller, tool.scope));
                 let mut list: Vec<Value> = mine.map(crate::servers::Tool::json).collect();
                 if let Some(first) = list.first_mut() {
-                    first["description"] = format!(
-                        "{} ({mark})",
-                        first["description"].as_str().unwrap_or_default()
-                    )
-                    .into();
+                    first["description"] =
+                        format!("{} ({mark})", first["description"].as_str().unwrap_or_default()).into();
                 }
                 let listed = self.result(&asked, json!({ "tools": list }));
                 self.call_anything(&asked, "tools/list", listed).await
@@ -337,10 +287,7 @@ impl Fake {
 
     /// Whether a caller has a scope. A server that asks nobody who they are gives everybody everything.
     pub(super) fn may(&self, caller: &Caller, scope: &str) -> bool {
-        let account = caller
-            .account
-            .as_ref()
-            .filter(|_| self.settings.kind == Kind::Github);
+        let account = caller.account.as_ref().filter(|_| self.settings.kind == Kind::Github);
         account.is_none_or(|account| account.scopes.iter().any(|s| s == scope))
     }
 
@@ -349,18 +296,8 @@ impl Fake {
     }
 
     pub(super) fn response(&self, asked: &Asked, body: &Value) -> Answer {
-        let answer = Answer::response(
-            body.to_string(),
-            self.settings.answers,
-            self.settings.seed,
-            &asked.form,
-        );
-        match asked
-            .caller
-            .account
-            .as_ref()
-            .filter(|_| self.settings.kind == Kind::Github)
-        {
+        let answer = Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form);
+        match asked.caller.account.as_ref().filter(|_| self.settings.kind == Kind::Github) {
             None => answer,
             Some(account) => {
                 let mut state = self.lock();
@@ -383,20 +320,11 @@ impl Fake {
 
     pub(super) fn tell_mark(&self, exchange: u64, mark: &str, basis: Basis) {
         let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Mark {
-            upstream,
-            exchange,
-            mark: mark.to_owned(),
-            basis,
-        });
+        self.ledger.record(Entry::Mark { upstream, exchange, mark: mark.to_owned(), basis });
     }
 
     pub(super) fn account_mark(&self, login: &str) -> String {
-        self.lock()
-            .account_marks
-            .get(login)
-            .cloned()
-            .unwrap_or_default()
+        self.lock().account_marks.get(login).cloned().unwrap_or_default()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -419,20 +347,14 @@ pub(super) struct Asked {
 impl Asked {
     /// The mark by which it is named.
     pub(super) fn mark(&self) -> Option<&str> {
-        let (meta, field) = (
-            self.params.get("_meta")?,
-            MARK_FIELD.trim_start_matches("/_meta"),
-        );
+        let (meta, field) = (self.params.get("_meta")?, MARK_FIELD.trim_start_matches("/_meta"));
         meta.pointer(field)?.as_str()
     }
 }
 
 impl Arrived {
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
 

@@ -24,24 +24,14 @@ const LONGEST_QUERY: std::time::Duration = std::time::Duration::from_secs(2);
 const LONGEST_SQL: i32 = 10_000;
 
 pub(crate) const TOOLS: [Tool; 6] = [
-    Tool {
-        name: "echo",
-        description: "Returns its text.",
-        parameters: &[("text", "string")],
-        scope: "read",
-    },
+    Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
     Tool {
         name: "set_context",
         description: "Binds this session to a project.",
         parameters: &[("project", "string")],
         scope: "write",
     },
-    Tool {
-        name: "get_data",
-        description: "Shows this session's project and notes.",
-        parameters: &[],
-        scope: "read",
-    },
+    Tool { name: "get_data", description: "Shows this session's project and notes.", parameters: &[], scope: "read" },
     Tool {
         name: "insert",
         description: "Stores a note in this session's database.",
@@ -54,12 +44,7 @@ pub(crate) const TOOLS: [Tool; 6] = [
         parameters: &[("sql", "string")],
         scope: "read",
     },
-    Tool {
-        name: "whoami",
-        description: "Says whom this server takes the caller for.",
-        parameters: &[],
-        scope: "read",
-    },
+    Tool { name: "whoami", description: "Says whom this server takes the caller for.", parameters: &[], scope: "read" },
 ];
 
 /// The database of one session.
@@ -79,9 +64,7 @@ impl Database {
         connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)?;
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
-            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => {
-                Authorization::Deny
-            }
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => Authorization::Deny,
             _ => Authorization::Allow,
         }))?;
         Ok(Self { connection })
@@ -91,9 +74,7 @@ impl Database {
     pub(crate) fn run(&self, tool: &str, arguments: &Map<String, Value>) -> Result<String, String> {
         let text = |name: &str| {
             let value = arguments.get(name).and_then(Value::as_str);
-            value
-                .map(str::to_owned)
-                .ok_or_else(|| format!("`{name}` must be a string"))
+            value.map(str::to_owned).ok_or_else(|| format!("`{name}` must be a string"))
         };
         match tool {
             "set_context" => self.set_context(&text("project")?),
@@ -106,9 +87,7 @@ impl Database {
     }
 
     fn set_context(&self, project: &str) -> Result<String, String> {
-        self.connection
-            .execute("UPDATE context SET project = ?1", [project])
-            .map_err(|error| error.to_string())?;
+        self.connection.execute("UPDATE context SET project = ?1", [project]).map_err(|error| error.to_string())?;
         Ok(format!("this session now works on project {project}"))
     }
 
@@ -117,20 +96,15 @@ impl Database {
     }
 
     fn insert(&self, key: &str, value: &str) -> Result<String, String> {
-        let statement =
-            "INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
-        self.connection
-            .execute(statement, [key, value])
-            .map_err(|error| error.to_string())?;
+        let statement = "INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
+        self.connection.execute(statement, [key, value]).map_err(|error| error.to_string())?;
         Ok(format!("stored {key}"))
     }
 
     fn query(&self, sql: &str) -> Result<String, String> {
         let failed = |error: rusqlite::Error| error.to_string();
         let until = Instant::now() + LONGEST_QUERY;
-        self.connection
-            .progress_handler(STEPS, Some(move || Instant::now() > until))
-            .map_err(failed)?;
+        self.connection.progress_handler(STEPS, Some(move || Instant::now() > until)).map_err(failed)?;
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
         if !statement.readonly() {
             return Err("only SELECT is allowed".into());
@@ -143,9 +117,7 @@ impl Database {
                 lines.push("…".to_owned());
                 break;
             }
-            let cells: Result<Vec<String>, _> = (0..columns)
-                .map(|column| row.get_ref(column).map(show))
-                .collect();
+            let cells: Result<Vec<String>, _> = (0..columns).map(|column| row.get_ref(column).map(show)).collect();
             lines.push(cells.map_err(failed)?.join(" "));
         }
         Ok(lines.join("\n"))
@@ -184,23 +156,10 @@ mod tests {
     #[test]
     fn files_writes_and_endless_queries_are_refused() {
         let database = Database::open("mark").unwrap();
-        for sql in [
-            "ATTACH 'x.db' AS x",
-            "DELETE FROM notes",
-            "PRAGMA journal_mode",
-            "not sql",
-        ] {
-            assert!(
-                run(&database, "query", json!({ "sql": sql })).is_err(),
-                "{sql}"
-            );
+        for sql in ["ATTACH 'x.db' AS x", "DELETE FROM notes", "PRAGMA journal_mode", "not sql"] {
+            assert!(run(&database, "query", json!({ "sql": sql })).is_err(), "{sql}");
         }
-        let endless =
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-        assert!(
-            run(&database, "query", json!({ "sql": endless }))
-                .unwrap_err()
-                .contains("interrupted")
-        );
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        assert!(run(&database, "query", json!({ "sql": endless })).unwrap_err().contains("interrupted"));
     }
 }

@@ -7,30 +7,10 @@ use serde_json::{Map, Value};
 use super::Tool;
 
 pub(crate) const TOOLS: [Tool; 5] = [
-    Tool {
-        name: "whoami",
-        description: "Says whose token this is.",
-        parameters: &[],
-        scope: "read",
-    },
-    Tool {
-        name: "list_repos",
-        description: "Lists the caller's repositories.",
-        parameters: &[],
-        scope: "read",
-    },
-    Tool {
-        name: "list_issues",
-        description: "Lists the issues the caller opened.",
-        parameters: &[],
-        scope: "read",
-    },
-    Tool {
-        name: "echo",
-        description: "Returns its text.",
-        parameters: &[("text", "string")],
-        scope: "read",
-    },
+    Tool { name: "whoami", description: "Says whose token this is.", parameters: &[], scope: "read" },
+    Tool { name: "list_repos", description: "Lists the caller's repositories.", parameters: &[], scope: "read" },
+    Tool { name: "list_issues", description: "Lists the issues the caller opened.", parameters: &[], scope: "read" },
+    Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
     Tool {
         name: "create_issue",
         description: "Opens an issue in the caller's name.",
@@ -56,19 +36,14 @@ impl Host {
     ) -> Result<String, String> {
         let text = |name: &str| {
             let value = arguments.get(name).and_then(Value::as_str);
-            value
-                .map(str::to_owned)
-                .ok_or_else(|| format!("`{name}` must be a string"))
+            value.map(str::to_owned).ok_or_else(|| format!("`{name}` must be a string"))
         };
         match tool {
             "whoami" => Ok(format!("you are {login} ({mark})")),
             "list_repos" => Ok(format!("{login}/dotfiles\n{login}/{mark}")),
             "list_issues" => {
                 let issues = self.issues.get(login).map(|titles| titles.join("\n"));
-                Ok(format!(
-                    "issues of {login} ({mark}):\n{}",
-                    issues.unwrap_or_default()
-                ))
+                Ok(format!("issues of {login} ({mark}):\n{}", issues.unwrap_or_default()))
             }
             "create_issue" => {
                 let title = text("title")?;

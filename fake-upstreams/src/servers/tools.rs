@@ -34,11 +34,8 @@ pub fn tool_names(kind: Kind) -> impl Iterator<Item = &'static str> {
 impl Tool {
     pub(crate) fn json(&self) -> Value {
         let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
-        let properties: serde_json::Map<String, Value> = self
-            .parameters
-            .iter()
-            .map(|(name, kind)| ((*name).to_owned(), json!({ "type": kind })))
-            .collect();
+        let properties: serde_json::Map<String, Value> =
+            self.parameters.iter().map(|(name, kind)| ((*name).to_owned(), json!({ "type": kind }))).collect();
         json!({
             "name": self.name,
             "description": self.description,

@@ -32,17 +32,9 @@ pub fn read(body: &str) -> Result<Incoming, (i64, &'static str)> {
     if fields.get("jsonrpc") != Some(&json!("2.0")) {
         return Err((-32600, "`jsonrpc` must be \"2.0\""));
     }
-    let Some(method) = fields
-        .get("method")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-    else {
+    let Some(method) = fields.get("method").and_then(Value::as_str).map(str::to_owned) else {
         let answers = fields.contains_key("result") || fields.contains_key("error");
-        return if answers {
-            Ok(Incoming::Response)
-        } else {
-            Err((-32600, "`method` is missing"))
-        };
+        return if answers { Ok(Incoming::Response) } else { Err((-32600, "`method` is missing")) };
     };
     let params = match fields.remove("params") {
         None => Map::new(),
@@ -51,9 +43,7 @@ pub fn read(body: &str) -> Result<Incoming, (i64, &'static str)> {
     };
     match fields.remove("id") {
         None => Ok(Incoming::Notification),
-        Some(id @ (Value::String(_) | Value::Number(_))) => {
-            Ok(Incoming::Request { id, method, params })
-        }
+        Some(id @ (Value::String(_) | Value::Number(_))) => Ok(Incoming::Request { id, method, params }),
         Some(_) => Err((-32600, "`id` must be a string or a number")),
     }
 }

@@ -16,11 +16,7 @@ pub struct Event {
 pub fn events(body: &str) -> Vec<Event> {
     let mut events = Vec::new();
     let mut current: Option<Event> = None;
-    let body = body
-        .strip_prefix('\u{feff}')
-        .unwrap_or(body)
-        .replace("\r\n", "\n")
-        .replace('\r', "\n");
+    let body = body.strip_prefix('\u{feff}').unwrap_or(body).replace("\r\n", "\n").replace('\r', "\n");
     let complete = body.rfind("\n\n").map_or("", |end| &body[..end + 2]);
     for line in complete.split('\n') {
         if line.is_empty() {
@@ -60,14 +56,7 @@ mod tests {
     fn comments_and_unfinished_events_are_left_out() {
         let body = ": hello\r\n\r\nid: 7\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\ndata: cut";
         let read = events(body);
-        assert_eq!(
-            read,
-            [Event {
-                id: Some("7".into()),
-                event: None,
-                data: "{\"a\":\n1}".into()
-            }]
-        );
+        assert_eq!(read, [Event { id: Some("7".into()), event: None, data: "{\"a\":\n1}".into() }]);
     }
 
     proptest! {

@@ -91,8 +91,10 @@ impl Config {
     /// Everything that is wrong with it, each with its place and what to do.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let origin = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|error| ConfigError { origin: origin.clone(), problems: vec![format!("cannot be read: {error}")] })?;
+        let text = fs::read_to_string(path).map_err(|error| ConfigError {
+            origin: origin.clone(),
+            problems: vec![format!("cannot be read: {error}")],
+        })?;
         Self::from_yaml(&text, &origin)
     }
 
@@ -131,7 +133,10 @@ impl Problems {
             self.add("servers", "there is none; a hub needs at least one server");
         }
         let names: Vec<Arc<str>> = file.servers.keys().map(|name| name.as_str().into()).collect();
-        let servers = file.servers.into_iter().filter_map(|(name, server)| Some((name.as_str().into(), self.server(&name, server)?)));
+        let servers = file
+            .servers
+            .into_iter()
+            .filter_map(|(name, server)| Some((name.as_str().into(), self.server(&name, server)?)));
         let servers = servers.collect();
         let users: BTreeMap<Arc<str>, User> =
             file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
@@ -143,10 +148,14 @@ impl Problems {
     fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
         let place = format!("servers.{name}");
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            self.add(&place, "a name has lower-case letters, digits and dashes only: it is a part of the route /mcp/<name>");
+            self.add(
+                &place,
+                "a name has lower-case letters, digits and dashes only: it is a part of the route /mcp/<name>",
+            );
         }
-        let service_credential =
-            server.service_credential.and_then(|credential| self.credential(&format!("{place}.service-credential"), credential));
+        let service_credential = server
+            .service_credential
+            .and_then(|credential| self.credential(&format!("{place}.service-credential"), credential));
         let credentials = match server.credentials {
             file::Mode::PerUser => Credentials::PerUser,
             file::Mode::Shared => Credentials::Shared,
@@ -165,7 +174,10 @@ impl Problems {
         let uri: Option<Uri> = server.url.parse().ok();
         let uri = uri.filter(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
         if uri.is_none() {
-            self.add(&place, format_args!("`{}` is no http or https URL; write for example http://127.0.0.1:7001/mcp", server.url));
+            self.add(
+                &place,
+                format_args!("`{}` is no http or https URL; write for example http://127.0.0.1:7001/mcp", server.url),
+            );
         }
         let identity_headers = server.identity_headers == file::Switch::On;
         Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers })
@@ -173,7 +185,8 @@ impl Problems {
 
     fn user(&mut self, name: &str, user: file::User, servers: &[Arc<str>]) -> User {
         let place = format!("users.{name}");
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@')) {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@'))
+        {
             self.add(&place, "a name has letters, digits and `-_.@` only: it is sent in headers");
         }
         if user.keys.is_empty() {
@@ -186,7 +199,10 @@ impl Problems {
             }
             match digest(&key.sha256) {
                 Some(sha256) => keys.push(Key { id: key.id.as_str().into(), sha256 }),
-                None => self.add(&place, format_args!("key `{}`: sha256 must be 64 hexadecimal digits; `hub hash-key` prints them", key.id)),
+                None => self.add(
+                    &place,
+                    format_args!("key `{}`: sha256 must be 64 hexadecimal digits; `hub hash-key` prints them", key.id),
+                ),
             }
         }
         let mut known = |name: &str, place: &str| {
@@ -198,9 +214,9 @@ impl Problems {
             }
             found
         };
-        let allowed = user.servers.map(|names| {
-            names.iter().filter_map(|name| known(name, &format!("{place}.servers"))).collect::<Vec<_>>()
-        });
+        let allowed = user
+            .servers
+            .map(|names| names.iter().filter_map(|name| known(name, &format!("{place}.servers"))).collect::<Vec<_>>());
         let named: Vec<_> = user
             .credentials
             .into_iter()
@@ -256,7 +272,8 @@ impl Problems {
 
     fn limits(&mut self, file: &file::Limits) -> Limits {
         let strict = Limits::default();
-        let mut time = |name: &str, written: &Option<String>, default: Duration| match written.as_deref().map(duration) {
+        let mut time = |name: &str, written: &Option<String>, default: Duration| match written.as_deref().map(duration)
+        {
             None => default,
             Some(Some(duration)) if !duration.is_zero() => duration,
             Some(_) => {
@@ -302,9 +319,8 @@ fn digest(text: &str) -> Option<[u8; 32]> {
 /// `250ms`, `30s`, `5m`, `1h`.
 fn duration(text: &str) -> Option<Duration> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let parsed = units.into_iter().find_map(|(unit, millis)| {
+    units.into_iter().find_map(|(unit, millis)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(Duration::from_millis(number.checked_mul(millis)?))
-    });
-    parsed
+    })
 }

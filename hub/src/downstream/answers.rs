@@ -14,14 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::REVISIONS;
-use crate::{
-    config::Secret,
-    envelope::sse,
-    hub::Hub,
-    isolation::Rule,
-    relay::Step,
-    upstream::Fault,
-};
+use crate::{config::Secret, envelope::sse, hub::Hub, isolation::Rule, relay::Step, upstream::Fault};
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -42,7 +35,11 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
 }
 
 /// An event stream of what a call has to say. Its first step is known already.
-pub(crate) fn stream(first: Step, rest: mpsc::Receiver<Step>, write: impl Fn(Step) -> String + Send + 'static) -> Response<Body> {
+pub(crate) fn stream(
+    first: Step,
+    rest: mpsc::Receiver<Step>,
+    write: impl Fn(Step) -> String + Send + 'static,
+) -> Response<Body> {
     let events = stream::unfold((Some(first), rest, write), |(first, mut rest, write)| async move {
         let step = match first {
             Some(step) => step,
@@ -120,7 +117,12 @@ pub(crate) fn unauthorized(challenge: &'static str) -> Response<Body> {
 
 /// 405: the verbs that there are.
 pub(crate) fn method_not_allowed() -> Response<Body> {
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "null", -32000, "use POST or DELETE; this hub offers no listening stream yet");
+    let mut response = error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "null",
+        -32000,
+        "use POST or DELETE; this hub offers no listening stream yet",
+    );
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
     response
 }

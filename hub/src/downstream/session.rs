@@ -91,7 +91,12 @@ pub(super) async fn open(
 }
 
 /// The session with this id, where this caller on this route has one.
-pub(super) async fn find(hub: &Hub, caller: &Caller, route: &Arc<str>, id: &str) -> Result<Option<Arc<Session>>, Fault> {
+pub(super) async fn find(
+    hub: &Hub,
+    caller: &Caller,
+    route: &Arc<str>,
+    id: &str,
+) -> Result<Option<Arc<Session>>, Fault> {
     let found = hub.sessions.get(&hub.place(caller, route), &name(hub, route, id)).await?;
     if let Some(session) = &found {
         session.activity.touch();

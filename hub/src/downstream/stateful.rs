@@ -57,7 +57,10 @@ async fn post(hub: &Arc<Hub>, request: &Checked) -> Result<Response<Body>, Refus
         Kind::Request { id, method } => {
             let session = in_session(hub, request).await?;
             if method == "ping" {
-                return Ok(answers::json(StatusCode::OK, format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, raw_id(&message))));
+                return Ok(answers::json(
+                    StatusCode::OK,
+                    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, raw_id(&message)),
+                ));
             }
             Ok(call(hub, request, &session, &message, id.clone()).await)
         }
@@ -86,7 +89,8 @@ fn raw_id<'a>(message: &Message<'a>) -> &'a str {
 
 /// Refuses a revision that this hub does not speak, so that a client of a later era hears it at once.
 fn spoken_revision(request: &Checked, message: &Message<'_>) -> Result<(), Refusal> {
-    let header = request.headers.get(headers::REVISION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let header =
+        request.headers.get(headers::REVISION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let probe = matches!(&message.kind, Kind::Request { method, .. } if method == "server/discover");
     let requested = match header {
         Some(revision) if !REVISIONS.contains(&revision.as_str()) => revision,
@@ -109,7 +113,8 @@ async fn initialize(hub: &Arc<Hub>, request: &Checked, message: &Message<'_>) ->
     let (session, upstream) = match opened {
         Ok(opened) => opened,
         Err(NotOpened::OverCap) => {
-            let text = "you have as many sessions as your limit allows; end one, or wait until one is idle for too long";
+            let text =
+                "you have as many sessions as your limit allows; end one, or wait until one is idle for too long";
             return answers::error(StatusCode::TOO_MANY_REQUESTS, raw_id(message), -32000, text);
         }
         Err(NotOpened::Refused(upstream)) => return answers::json(StatusCode::OK, with_id(&upstream.welcome, message)),
@@ -141,7 +146,13 @@ async fn fault_text(hub: &Hub, request: &Checked, id: &str, fault: &Fault) -> St
     answers::fault(hub, &request.route, bearer.as_ref(), id, fault)
 }
 
-async fn call(hub: &Arc<Hub>, request: &Checked, session: &Arc<Session>, message: &Message<'_>, id: Id) -> Response<Body> {
+async fn call(
+    hub: &Arc<Hub>,
+    request: &Checked,
+    session: &Arc<Session>,
+    message: &Message<'_>,
+    id: Id,
+) -> Response<Body> {
     let begun = relay::call(hub, &request.caller, session, request.authorization(), message, id).await;
     let mut steps = match begun {
         Ok(steps) => steps,
@@ -164,7 +175,13 @@ async fn call(hub: &Arc<Hub>, request: &Checked, session: &Arc<Session>, message
 }
 
 /// An answer that comes as a stream. Faults on the way are written as the response they stand for.
-async fn streamed(hub: &Arc<Hub>, request: &Checked, message: &Message<'_>, first: Step, rest: mpsc::Receiver<Step>) -> Response<Body> {
+async fn streamed(
+    hub: &Arc<Hub>,
+    request: &Checked,
+    message: &Message<'_>,
+    first: Step,
+    rest: mpsc::Receiver<Step>,
+) -> Response<Body> {
     let acting = hub.acting(&request.caller, &request.route).await.ok();
     let bearer = acting.and_then(|acting| acting.bearer);
     let (hub, route, id) = (hub.clone(), request.route.clone(), raw_id(message).to_owned());

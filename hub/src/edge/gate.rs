@@ -36,7 +36,14 @@ pub(super) async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Respons
         Ok((caller, route)) => {
             let body = match Limited::new(body, hub.config.limits.body).collect().await {
                 Ok(body) => body.to_bytes(),
-                Err(_) => return answers::error(StatusCode::PAYLOAD_TOO_LARGE, "null", -32600, "the body is too large, or broke off"),
+                Err(_) => {
+                    return answers::error(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "null",
+                        -32600,
+                        "the body is too large, or broke off",
+                    );
+                }
             };
             let Parts { method, headers, .. } = parts;
             downstream::handle(&hub, Checked { caller, route, method, headers, body }).await
@@ -60,14 +67,17 @@ fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Arc<str>), Box<Response<Bo
 
 fn may_use(hub: &Hub, caller: &Caller, route: &str) -> bool {
     let allowed = hub.config.users.get(&caller.principal).map(|user| &user.servers);
-    allowed.is_some_and(|servers| servers.as_ref().is_none_or(|servers| servers.iter().any(|server| **server == *route)))
+    allowed
+        .is_some_and(|servers| servers.as_ref().is_none_or(|servers| servers.iter().any(|server| **server == *route)))
 }
 
 /// A page in a browser can be made to call this machine by another name (DNS rebinding); then its
 /// host, and its origin, are not this machine's.
 fn from_this_machine(headers: &HeaderMap) -> bool {
     let local = |authority: &str| {
-        let host = authority.rsplit_once(':').map_or(authority, |(host, port)| if port.ends_with(']') { authority } else { host });
+        let host = authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, port)| if port.ends_with(']') { authority } else { host });
         matches!(host, "localhost" | "127.0.0.1" | "[::1]")
     };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());

@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_and_strings_do_not_count() {
-        let nested = |levels: usize| format!(r#"{{"jsonrpc":"2.0","method":"x","params":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let nested = |levels: usize| {
+            format!(r#"{{"jsonrpc":"2.0","method":"x","params":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+        };
         assert!(Message::read(&nested(DEEPEST - 1)).is_ok());
         assert_eq!(Message::read(&nested(100_000)).unwrap_err(), Malformed::Depth);
         let text = format!(r#"{{"jsonrpc":"2.0","method":"x","params":["{}\"["]}}"#, "[".repeat(1000));

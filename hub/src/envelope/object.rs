@@ -33,7 +33,8 @@ impl<'a> Object<'a> {
     /// All members but those named, as an object again.
     pub(crate) fn without(&self, keys: &[&str]) -> String {
         let kept = self.members.iter().filter(|(name, _)| !keys.contains(&name.as_str()));
-        let kept: Vec<String> = kept.map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())).collect();
+        let kept: Vec<String> =
+            kept.map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())).collect();
         format!("{{{}}}", kept.join(","))
     }
 }

@@ -40,6 +40,10 @@ mod tests {
     #[test]
     fn the_page_in_docs_is_this_page() {
         let kept = include_str!("../../../docs/isolation.md");
-        assert_eq!(kept, super::markdown(), "print it anew: cargo run -p hub -- isolation --markdown > docs/isolation.md");
+        assert_eq!(
+            kept,
+            super::markdown(),
+            "print it anew: cargo run -p hub -- isolation --markdown > docs/isolation.md"
+        );
     }
 }

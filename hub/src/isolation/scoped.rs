@@ -83,7 +83,12 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     }
 
     /// The entry, put there by `make` where there was none.
-    pub(crate) async fn get_or_insert_with(&self, place: &Place, id: T::Id, make: impl FnOnce() -> V) -> Result<V, Absent> {
+    pub(crate) async fn get_or_insert_with(
+        &self,
+        place: &Place,
+        id: T::Id,
+        make: impl FnOnce() -> V,
+    ) -> Result<V, Absent> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
         let mut state = self.inner.lock();

@@ -108,7 +108,8 @@ pub(crate) async fn call(
     let wire = upstream.ids.next();
     let in_session = hub.place(caller, &session.route).in_session(&session.key);
     let handle = CallHandle { wire, upstream: upstream.clone(), canceled: CancellationToken::new() };
-    let registered = hub.request_ids.try_insert(&in_session, client_id.clone(), handle.clone()).await.map_err(Fault::from)?;
+    let registered =
+        hub.request_ids.try_insert(&in_session, client_id.clone(), handle.clone()).await.map_err(Fault::from)?;
     if registered.is_err() {
         if hub.isolation.keeps(Rule::RefuseDuplicateId) {
             return Err(Refused::DuplicateId);

@@ -50,7 +50,8 @@ impl Carrier {
     async fn exchange(&self, body: String) -> Result<(), Fault> {
         let authorization = self.authorization.as_ref();
         let upstream = Some(self.upstream.as_ref());
-        let response = send(&self.hub, &self.caller, &self.session, authorization, upstream, Method::POST, body).await?;
+        let response =
+            send(&self.hub, &self.caller, &self.session, authorization, upstream, Method::POST, body).await?;
         let mut frames = Frames::of(response, self.hub.config.limits.answer);
         let mut answered = false;
         while let Some(frame) = frames.next().await? {

@@ -1,7 +1,7 @@
 //! The session that a client session has at its upstream: opened with the client's own `initialize`,
 //! used by all its calls, closed with it.
 
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -45,17 +45,14 @@ pub(crate) async fn of(
 }
 
 /// Sends the client's `initialize`, and gives up when the upstream takes too long.
-fn open(
+async fn open(
     hub: Arc<Hub>,
     caller: Caller,
     session: Arc<Session>,
     authorization: Option<HeaderValue>,
-) -> impl Future<Output = Result<Arc<UpstreamSession>, Fault>> + Send + 'static {
-    async move {
-        let opening = initialize(&hub, &caller, &session, authorization.as_ref());
-        let opened = tokio::time::timeout(hub.config.limits.call_timeout, opening).await;
-        opened.map_err(|_| Fault::TimedOut)?
-    }
+) -> Result<Arc<UpstreamSession>, Fault> {
+    let opening = initialize(&hub, &caller, &session, authorization.as_ref());
+    tokio::time::timeout(hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
 }
 
 async fn initialize(
@@ -68,7 +65,8 @@ async fn initialize(
     let ids = Serial::default();
     let id = ids.next();
     let hello = Message::read(&session.opening).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let response = send(hub, caller, session, authorization, None, Method::POST, hello.with_id(&id.to_string())).await?;
+    let response =
+        send(hub, caller, session, authorization, None, Method::POST, hello.with_id(&id.to_string())).await?;
     let given = response.headers().get(headers::SESSION).cloned();
     let given = given.map(|id| id.to_str().map(str::to_owned)).transpose();
     let upstream_id = given.map_err(|_| garbage("a session id that is not ASCII"))?.unwrap_or_default();

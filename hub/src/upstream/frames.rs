@@ -77,7 +77,10 @@ impl Frames {
                     return Err(too_long());
                 }
             }
-            Form::Stream(reader) => self.ready.extend(reader.take(piece, self.limit).map_err(|sse::TooLong| too_long())?),
+            Form::Stream(reader) => {
+                let events = reader.take(piece, self.limit).map_err(|sse::TooLong| too_long())?;
+                self.ready.extend(events);
+            }
         }
         Ok(())
     }

@@ -7,13 +7,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 
-use crate::{
-    config::Server,
-    downstream::Session,
-    hub::Hub,
-    isolation::Rule,
-    upstream::Fault,
-};
+use crate::{config::Server, downstream::Session, hub::Hub, isolation::Rule, upstream::Fault};
 
 /// The session id header of streamable HTTP.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");

@@ -76,7 +76,8 @@ fn style(color: Color) -> Style {
         Color::Never => false,
         Color::Auto => terminal && env::var_os("NO_COLOR").is_none(),
     };
-    let ascii = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let ascii =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
     let ascii = ascii.is_some_and(|locale| matches!(locale.as_str(), "C" | "POSIX"));
     Style { color, unicode: !ascii }
 }
@@ -127,7 +128,8 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     };
     let interrupted = interrupt()?;
     // Before anything is written: an isolation that does not exist is a usage error.
-    crate::target::reference::Reference::new(args.isolation.as_deref()).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
+    crate::target::reference::Reference::new(args.isolation.as_deref())
+        .map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
     let mut terminal = Terminal::begin(io::stdout().lock(), style(args.color), head)?;
     let mut trouble = None;
     for seed in seeds {
@@ -135,7 +137,11 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
         let played = run::play(&run::plan(&scenarios, &options), &options, |report| {
             let written = args.traces.as_ref().map_or(Ok(()), |folder| traces::write(folder, &report));
             trouble = written.and_then(|()| terminal.tell(&report)).err();
-            if trouble.is_some() || interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if trouble.is_some() || interrupted.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         played.map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
         if let Some(error) = trouble {
@@ -174,7 +180,12 @@ fn flags(args: &RunArgs) -> String {
 fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
     let raised = Arc::new(AtomicBool::new(false));
     let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
-    signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, exit::INTERRUPTED.into(), raised.clone()).map_err(failed)?;
+    signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        exit::INTERRUPTED.into(),
+        raised.clone(),
+    )
+    .map_err(failed)?;
     signal_hook::flag::register(signal_hook::consts::SIGINT, raised.clone()).map_err(failed)?;
     Ok(raised)
 }
@@ -231,7 +242,8 @@ fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
     run::play(&run::plan(&scenarios, &options), &options, |report| match report.verdict.word() {
         "pass" | "not-applicable" => ControlFlow::Continue(()),
         word => {
-            broken = Some(format!("the strict hub must pass first: {} [{}] {word}", report.scenario.id.value, report.cell));
+            broken =
+                Some(format!("the strict hub must pass first: {} [{}] {word}", report.scenario.id.value, report.cell));
             ControlFlow::Break(())
         }
     })

@@ -43,7 +43,8 @@ pub fn facts(cell: &Cell, seed: u64, promises: Promises) -> Facts {
         .into_iter()
         .map(|(user, key)| ((user, key), secret(&mut rng, "key", user)))
         .collect();
-    let keys = actors(scenario).map(|(actor, key)| (actor.to_string(), secrets[&(actor_user(scenario, &actor), key)].clone()));
+    let keys =
+        actors(scenario).map(|(actor, key)| (actor.to_string(), secrets[&(actor_user(scenario, &actor), key)].clone()));
     Facts {
         scenario: Scenario::clone(scenario),
         cell: cell.name.clone(),
@@ -63,7 +64,10 @@ pub fn facts(cell: &Cell, seed: u64, promises: Promises) -> Facts {
 /// Every client of every user, with the name of the key it holds.
 pub fn actors(scenario: &Scenario) -> impl Iterator<Item = (Actor, &str)> {
     scenario.users.iter().flat_map(|(user, person)| {
-        person.clients.iter().map(move |(client, key)| (Actor { user: user.clone(), client: client.clone() }, key.as_str()))
+        person
+            .clients
+            .iter()
+            .map(move |(client, key)| (Actor { user: user.clone(), client: client.clone() }, key.as_str()))
     })
 }
 
@@ -73,7 +77,8 @@ pub fn accounts(facts: &Facts, upstream: &str) -> Vec<Account> {
     let mut accounts = Vec::new();
     for (user, tokens) in &facts.tokens {
         let Some(token) = tokens.get(upstream) else { continue };
-        let read_only = facts.scenario.users.get(user).is_some_and(|person| person.read_only.iter().any(|u| u == upstream));
+        let read_only =
+            facts.scenario.users.get(user).is_some_and(|person| person.read_only.iter().any(|u| u == upstream));
         let scopes = if read_only { vec!["read".to_owned()] } else { everything() };
         accounts.push(Account { login: user.clone(), token: token.clone(), scopes });
     }

@@ -89,7 +89,9 @@ pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, Stri
         let headers = parts.headers.iter();
         Ok(Reply {
             status: parts.status.as_u16(),
-            headers: headers.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
+            headers: headers
+                .map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+                .collect(),
             body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
         })
     };

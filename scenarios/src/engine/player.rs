@@ -135,12 +135,24 @@ impl<'s> Player<'s> {
         Ok(Call::send(&self.stage.recorder, endpoint.clone(), address, outgoing))
     }
 
-    pub(super) fn address(&self, step: usize, actor: &Actor, upstream: &str, purpose: Purpose, mark: Option<String>) -> Address {
+    pub(super) fn address(
+        &self,
+        step: usize,
+        actor: &Actor,
+        upstream: &str,
+        purpose: Purpose,
+        mark: Option<String>,
+    ) -> Address {
         Address { actor: actor.clone(), upstream: upstream.to_owned(), step, purpose, mark }
     }
 
     /// What an actor presents inside their own session, which is opened if need be.
-    pub(super) async fn in_session(&mut self, step: usize, actor: &Actor, upstream: &str) -> Result<Credentials, NoSession> {
+    pub(super) async fn in_session(
+        &mut self,
+        step: usize,
+        actor: &Actor,
+        upstream: &str,
+    ) -> Result<Credentials, NoSession> {
         if self.sessions.open(actor, upstream).is_none() {
             self.initialize(step, actor, upstream, Purpose::Handshake, None).await?;
         }

@@ -83,7 +83,9 @@ fn straight(provision: &Provision<'_>) -> Running {
         authority: authority.clone(),
         path: "/mcp".into(),
     };
-    Running { endpoints: provision.upstreams.iter().map(|(name, authority)| (name.clone(), endpoint(authority))).collect() }
+    Running {
+        endpoints: provision.upstreams.iter().map(|(name, authority)| (name.clone(), endpoint(authority))).collect(),
+    }
 }
 
 fn ledger(recorder: &Recorder, news: &Arc<Notify>) -> Ledger {

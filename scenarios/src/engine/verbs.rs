@@ -13,8 +13,8 @@ use crate::{
     oracles::counts,
     scenario::{
         model::{
-            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Refusal, Request, RequestKind, Send, SessionChoice,
-            Step, TokenChoice,
+            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Refusal, Request, RequestKind, Send,
+            SessionChoice, Step, TokenChoice,
         },
         source::Spanned,
     },
@@ -24,7 +24,9 @@ use crate::{
 impl Player<'_> {
     pub(super) async fn act(&mut self, number: usize, step: &Step) -> Outcome {
         match &step.action {
-            Action::Request(request) => self.request(number, request).await.unwrap_or_else(|NoSession(outcome)| outcome),
+            Action::Request(request) => {
+                self.request(number, request).await.unwrap_or_else(|NoSession(outcome)| outcome)
+            }
             Action::Send(send) => {
                 let twin = wants_twin(&step.expect);
                 self.raw(number, send, twin).await.unwrap_or_else(|NoSession(outcome)| outcome)
@@ -50,9 +52,9 @@ impl Player<'_> {
     /// Whether a control run of `user` plays this step: a polite request that must succeed, or the
     /// taking of its answer, or the polite end of a session.
     pub(super) fn belongs_to(&self, action: &Action, expect: &[Spanned<Expectation>], user: &str) -> bool {
-        let may_fail = expect.iter().any(|e| {
-            matches!(e.value, Expectation::Refused(_) | Expectation::Error(_) | Expectation::Status(_))
-        });
+        let may_fail = expect
+            .iter()
+            .any(|e| matches!(e.value, Expectation::Refused(_) | Expectation::Error(_) | Expectation::Status(_)));
         if may_fail {
             return false;
         }
@@ -88,7 +90,9 @@ impl Player<'_> {
         let (method, params) = match kind {
             RequestKind::Ping | RequestKind::Initialize => ("ping", serde_json::Map::new()),
             RequestKind::List => ("tools/list", serde_json::Map::new()),
-            RequestKind::Call { tool, arguments } => ("tools/call", envelope::tool_call(tool, &self.fill(actor, arguments))),
+            RequestKind::Call { tool, arguments } => {
+                ("tools/call", envelope::tool_call(tool, &self.fill(actor, arguments)))
+            }
         };
         let mark = self.next_mark();
         let hold = held.as_ref().filter(|_| self.alone.is_none());
@@ -197,7 +201,8 @@ impl Player<'_> {
     async fn close(&mut self, number: usize, actor: &Actor, upstream: &str) -> Result<Outcome, NoSession> {
         let credentials = self.in_session(number, actor, upstream).await?;
         let address = self.address(number, actor, upstream, Purpose::Step, None);
-        let outcome = self.send(address, envelope::delete(&credentials)).map_err(NoSession)?.outcome(self.stage.pace).await;
+        let outcome =
+            self.send(address, envelope::delete(&credentials)).map_err(NoSession)?.outcome(self.stage.pace).await;
         self.sessions.closed(actor, upstream);
         self.stage.pace.settle().await;
         Ok(outcome)

@@ -5,7 +5,11 @@
 
 use serde_json::Value;
 
-use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}, rpc};
+use super::{
+    Finding, Kind, Oracle,
+    finding::{Crossing, Severity},
+    rpc,
+};
 use crate::trace::{
     Index,
     index::{Answer, MarkKind, Message},

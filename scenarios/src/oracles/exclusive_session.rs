@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}};
+use super::{
+    Finding, Kind, Oracle,
+    finding::{Crossing, Severity},
+};
 use crate::trace::{
     Index, Sharing,
     index::{Arrival, Message},

@@ -51,7 +51,7 @@ impl<'i, 't> Promise<'i, 't> {
         let mut findings: Vec<Finding> =
             self.step.expect.iter().filter_map(|expectation| self.check(expectation)).collect();
         if self.must_simply_succeed() {
-            findings.extend(self.success().err());
+            findings.extend(self.success().err().map(|finding| *finding));
         }
         findings
     }
@@ -100,7 +100,8 @@ impl<'i, 't> Promise<'i, 't> {
         let (headline, received) = if held.is_empty() {
             (format!("{actor} got no answer"), "nothing, and nothing more can come".to_owned())
         } else {
-            let received = format!("nothing while {} waited upstream: the hub serializes its users", held.join(" and "));
+            let received =
+                format!("nothing while {} waited upstream: the hub serializes its users", held.join(" and "));
             (format!("{actor}'s request stood behind another's"), received)
         };
         self.finding(Kind::Interference, headline).because("an answer", received)
@@ -129,9 +130,10 @@ impl<'i, 't> Promise<'i, 't> {
     }
 
     /// The response of a request that succeeded.
-    fn success(&self) -> Result<serde_json::Value, Finding> {
+    fn success(&self) -> Result<serde_json::Value, Box<Finding>> {
         let failed = |expected: &str, received: String| {
-            Err(self.finding(Kind::Interference, format!("{}'s request failed", self.actor())).because(expected, received))
+            let finding = self.finding(Kind::Interference, format!("{}'s request failed", self.actor()));
+            Err(Box::new(finding.because(expected, received)))
         };
         let Some(answer) = self.message().and_then(|m| m.answer) else {
             return failed("a result", "the connection broke".into());
@@ -145,7 +147,7 @@ impl<'i, 't> Promise<'i, 't> {
     fn text(&self, wanted: &TextMatch) -> Option<Finding> {
         let response = match self.success() {
             Ok(response) => response,
-            Err(finding) => return Some(finding),
+            Err(finding) => return Some(*finding),
         };
         self.matches(&rpc::text(&response), wanted)
     }
@@ -154,7 +156,8 @@ impl<'i, 't> Promise<'i, 't> {
     fn matches(&self, text: &str, wanted: &TextMatch) -> Option<Finding> {
         match wanted {
             TextMatch::Any => text.is_empty().then(|| {
-                self.finding(Kind::Loss, format!("{} got an answer without text", self.actor())).because("any text", "none")
+                self.finding(Kind::Loss, format!("{} got an answer without text", self.actor()))
+                    .because("any text", "none")
             }),
             TextMatch::Contains(parts) => {
                 let missing = parts.iter().map(|part| self.expand(part)).find(|part| !text.contains(part.as_str()))?;
@@ -180,7 +183,9 @@ impl<'i, 't> Promise<'i, 't> {
         let answer = self.message().and_then(|m| m.answer);
         let Some(answer) = answer else {
             let headline = format!("{}'s connection broke instead of a clear error", self.actor());
-            return Some(self.finding(Kind::Interference, headline).because("an error that names the server", "nothing"));
+            return Some(
+                self.finding(Kind::Interference, headline).because("an error that names the server", "nothing"),
+            );
         };
         let failure = match rpc::response(&answer) {
             Some(response) => rpc::failure(&response),
@@ -196,7 +201,7 @@ impl<'i, 't> Promise<'i, 't> {
     fn tools(&self, contains: &[String], excludes: &[String]) -> Option<Finding> {
         let response = match self.success() {
             Ok(response) => response,
-            Err(finding) => return Some(finding),
+            Err(finding) => return Some(*finding),
         };
         let names = rpc::tools(&response).unwrap_or_default();
         let listed = format!("[{}]", names.join(", "));
@@ -228,7 +233,9 @@ impl<'i, 't> Promise<'i, 't> {
             } else {
                 (Kind::Loss, format!("`{upstream}` saw more sessions than there are owners"))
             };
-            return Some(self.finding(kind, headline).because(format!("{wanted} opened"), format!("{} opened", seen.opened)));
+            return Some(
+                self.finding(kind, headline).because(format!("{wanted} opened"), format!("{} opened", seen.opened)),
+            );
         }
         let wanted = open.filter(|wanted| *wanted != seen.open)?;
         let (kind, headline) = if seen.open > wanted {
@@ -265,9 +272,11 @@ impl<'i, 't> Promise<'i, 't> {
     /// The call that a cancel hit instead of its own.
     fn struck_by(&self, call: Exchange) -> Option<Crossing> {
         let owner = self.index.message_of(call)?.actor.to_string();
-        let victim = self.index.messages.values().find(|message| {
-            message.exchange != call && counts::cancels_of(self.index, message.exchange) > 0
-        })?;
+        let victim = self
+            .index
+            .messages
+            .values()
+            .find(|message| message.exchange != call && counts::cancels_of(self.index, message.exchange) > 0)?;
         Some(Crossing { what: "a cancel".into(), owner, reached: victim.actor.to_string() })
     }
 

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}};
+use super::{
+    Finding, Kind, Oracle,
+    finding::{Crossing, Severity},
+};
 use crate::{
     scenario::model::CredentialMode,
     trace::{
@@ -52,9 +55,7 @@ fn credential(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
         None => "no credential".to_owned(),
         Some(token) => match index.facts.token_owner(token) {
             Some(owner) => format!("{owner}'s credential"),
-            None if index.facts.service_tokens.values().any(|t| t == token) => {
-                "the hub's own credential".to_owned()
-            }
+            None if index.facts.service_tokens.values().any(|t| t == token) => "the hub's own credential".to_owned(),
             None => "a credential that nobody was given".to_owned(),
         },
     };
@@ -84,9 +85,7 @@ fn credential(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
 
 fn identity_headers(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
     let user = index.owner_of(arrival).user()?;
-    let wrong = ["user-id", "x-mcphub-user-id"]
-        .into_iter()
-        .find(|name| header(arrival.headers, name) != Some(user))?;
+    let wrong = ["user-id", "x-mcphub-user-id"].into_iter().find(|name| header(arrival.headers, name) != Some(user))?;
     let said = header(arrival.headers, wrong);
     Some(Finding {
         oracle: Oracle::Identity,

@@ -7,7 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Oracle, finding::{Crossing, Severity}, rpc};
+use super::{
+    Finding, Kind, Oracle,
+    finding::{Crossing, Severity},
+    rpc,
+};
 use crate::trace::{
     Index,
     index::{Answer, MarkKind, Message},
@@ -42,12 +46,7 @@ fn delivered_text(answer: &Answer<'_>) -> String {
     text
 }
 
-fn foreign_mark(
-    index: &Index<'_>,
-    message: &Message<'_>,
-    answer: &Answer<'_>,
-    delivered: &str,
-) -> Option<Finding> {
+fn foreign_mark(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, delivered: &str) -> Option<Finding> {
     let receiver = message.actor;
     let mark = index
         .marks_in(delivered)

@@ -54,9 +54,9 @@ fn differs(index: &Index<'_>, alone: &[Index<'_>], number: usize) -> Option<Find
 /// because the file wants it to fail, ran upstream all the same and may have changed something.
 fn parted(index: &Index<'_>, alone: &[Index<'_>], message: &Message<'_>) -> bool {
     let earlier = index.messages.values().filter(|m| m.at < message.at && m.actor.user == message.actor.user);
-    earlier.filter(|m| alone.iter().all(|control| !control.outcomes.contains_key(&m.step))).any(|left_out| {
-        index.arrivals_of(left_out.exchange).any(|arrival| arrival.executed > 0)
-    })
+    earlier
+        .filter(|m| alone.iter().all(|control| !control.outcomes.contains_key(&m.step)))
+        .any(|left_out| index.arrivals_of(left_out.exchange).any(|arrival| arrival.executed > 0))
 }
 
 fn answered<'i, 't>(index: &'i Index<'t>, step: usize) -> Option<&'i Message<'t>> {

@@ -26,7 +26,9 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     for (number, step) in index.facts.scenario.steps.iter().enumerate() {
         for expectation in &step.expect {
             let Expectation::Refused(reason) = expectation.value else { continue };
-            let Some(message) = index.exchange_of(number).and_then(|exchange| index.message_of(exchange)) else { continue };
+            let Some(message) = index.exchange_of(number).and_then(|exchange| index.message_of(exchange)) else {
+                continue;
+            };
             let case = Case { index, number, message, reason, span: expectation.span };
             findings.extend(case.judge());
         }
@@ -53,7 +55,8 @@ impl Case<'_, '_> {
             return Some(self.let_in(&answer));
         }
         if let Some(arrival) = self.index.arrivals_of(self.message.exchange).next().filter(|_| self.must_not_travel()) {
-            let headline = format!("a refused request of {} reached `{}` all the same", self.message.actor, arrival.upstream);
+            let headline =
+                format!("a refused request of {} reached `{}` all the same", self.message.actor, arrival.upstream);
             let received = format!("{} and {} at `{}`", rpc::brief(&answer), arrival.method, arrival.upstream);
             return Some(self.finding(Kind::Leak, headline, "refused before anything goes upstream", received));
         }
@@ -187,7 +190,9 @@ impl Refusal {
             Refusal::LikeUnknownSession => matches!(answer.status, 400 | 404),
             Refusal::Unauthorized => answer.status == 401 && header(answer.headers, "www-authenticate").is_some(),
             Refusal::MissingSession => answer.status == 400,
-            Refusal::Forbidden => answer.status == 403 || says(message, &["forbidden", "scope", "permission", "not allowed", "may not"]),
+            Refusal::Forbidden => {
+                answer.status == 403 || says(message, &["forbidden", "scope", "permission", "not allowed", "may not"])
+            }
             Refusal::NotLinked => {
                 matches!(answer.status, 401 | 403) || says(message, &["credential", "not linked", "link"])
             }

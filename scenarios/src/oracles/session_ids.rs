@@ -22,7 +22,9 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let mut earlier: Vec<&str> = Vec::new();
     for message in index.messages.values() {
         let Some(answer) = &message.answer else { continue };
-        let Some(id) = header(answer.headers, "mcp-session-id").filter(|id| message.session != Some(*id)) else { continue };
+        let Some(id) = header(answer.headers, "mcp-session-id").filter(|id| message.session != Some(*id)) else {
+            continue;
+        };
         if let Some((expected, received)) = flaw(id, &earlier) {
             let headline = format!("the session id given to {} can be guessed", message.actor);
             findings.push(finding(message, answer.at, headline).because(expected, received));

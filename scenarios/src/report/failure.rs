@@ -24,9 +24,15 @@ pub fn draw(scenario: &Scenario, grouped: &Grouped, style: Style) -> String {
         help: None,
     };
     if let Some(crossing) = &finding.crossing {
-        diagnostic.notes.push(format!("crossed   {} of {} reached {}", crossing.what, crossing.owner, crossing.reached));
+        diagnostic
+            .notes
+            .push(format!("crossed   {} of {} reached {}", crossing.what, crossing.owner, crossing.reached));
     }
-    let cells = if grouped.count > 1 { format!("{} and {} more cells", grouped.cell, grouped.count - 1) } else { grouped.cell.clone() };
+    let cells = if grouped.count > 1 {
+        format!("{} and {} more cells", grouped.cell, grouped.count - 1)
+    } else {
+        grouped.cell.clone()
+    };
     diagnostic.notes.push(format!("seen in   {cells}"));
     let mut text = render(&diagnostic, style);
     if let Some(trace) = &grouped.trace {
@@ -45,7 +51,10 @@ fn labels(scenario: &Scenario, grouped: &Grouped) -> Vec<Label> {
     };
     let span = finding.span.unwrap_or(step.span);
     let end = first_line(span.start, span.end);
-    vec![Label { span: crate::scenario::source::Span { start: span.start, end }, text: format!("step {}", finding.step + 1) }]
+    vec![Label {
+        span: crate::scenario::source::Span { start: span.start, end },
+        text: format!("step {}", finding.step + 1),
+    }]
 }
 
 fn cut(text: &str) -> String {

@@ -64,7 +64,9 @@ impl Failing {
         let mut fresh = Vec::new();
         for finding in findings {
             let same = |other: &Finding| other.oracle == finding.oracle && other.headline == finding.headline;
-            if fresh.iter().any(|grouped: &Grouped| same(&grouped.finding)) || told.iter().any(|grouped| same(&grouped.finding)) {
+            if fresh.iter().any(|grouped: &Grouped| same(&grouped.finding))
+                || told.iter().any(|grouped| same(&grouped.finding))
+            {
                 continue;
             }
             match self.findings.iter().position(|grouped| same(&grouped.finding)) {

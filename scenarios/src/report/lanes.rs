@@ -146,8 +146,11 @@ impl<'t> Picture<'t> {
     fn asked(&self, method: &str, body: &str) -> String {
         let Ok(message) = serde_json::from_str::<Value>(body) else { return method.to_owned() };
         let what = message.pointer("/params/name").or(message.get("method")).and_then(Value::as_str).unwrap_or(method);
-        let arguments = message.pointer("/params/arguments").filter(|arguments| arguments.as_object().is_some_and(|a| !a.is_empty()));
-        let arguments = arguments.map(|arguments| format!(" {}", self.named(&arguments.to_string()))).unwrap_or_default();
+        let arguments = message
+            .pointer("/params/arguments")
+            .filter(|arguments| arguments.as_object().is_some_and(|a| !a.is_empty()));
+        let arguments =
+            arguments.map(|arguments| format!(" {}", self.named(&arguments.to_string()))).unwrap_or_default();
         cut(&format!("{what}{arguments}"))
     }
 
@@ -172,7 +175,11 @@ impl<'t> Picture<'t> {
     }
 
     fn heads(&self) -> String {
-        let heads: String = self.lanes.iter().map(|lane| format!("{:^WIDTH$}", lane.chars().take(WIDTH - 1).collect::<String>())).collect();
+        let heads: String = self
+            .lanes
+            .iter()
+            .map(|lane| format!("{:^WIDTH$}", lane.chars().take(WIDTH - 1).collect::<String>()))
+            .collect();
         heads.trim_end().to_owned()
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{mutants::{Fate, Mutant}};
+use crate::mutants::{Fate, Mutant};
 
 /// Writes the kill matrix and its last line.
 ///

@@ -89,9 +89,15 @@ impl Tally {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let counted = |counts: Vec<String>| counts.join("   ");
-        lines.push(format!("  Cells  {}", counted(self.outcomes.iter().map(|(word, n)| format!("{n} {word}")).collect())));
+        lines.push(format!(
+            "  Cells  {}",
+            counted(self.outcomes.iter().map(|(word, n)| format!("{n} {word}")).collect())
+        ));
         if !self.kinds.is_empty() {
-            lines.push(format!("  Kinds  {}", counted(self.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect())));
+            lines.push(format!(
+                "  Kinds  {}",
+                counted(self.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect())
+            ));
         }
         for (reason, count) in &self.reasons {
             lines.push(format!("   Skip  {count} {reason}"));

@@ -45,7 +45,15 @@ impl<W: Write> Terminal<W> {
     pub fn begin(mut out: W, style: Style, head: Head) -> io::Result<Self> {
         writeln!(out, "conformance {}   target {}   seed {}", env!("CARGO_PKG_VERSION"), head.target, head.seed)?;
         writeln!(out, "   Plan  {} scenarios, {} cells\n", head.planned.0, head.planned.1)?;
-        Ok(Self { out, style, head, tally: Tally::default(), groups: BTreeMap::new(), current: None, failing: Vec::new() })
+        Ok(Self {
+            out,
+            style,
+            head,
+            tally: Tally::default(),
+            groups: BTreeMap::new(),
+            current: None,
+            failing: Vec::new(),
+        })
     }
 
     /// One cell is done.
@@ -87,7 +95,8 @@ impl<W: Write> Terminal<W> {
     /// What writing says.
     pub fn end(mut self) -> io::Result<Tally> {
         self.end_group()?;
-        let failing: Vec<Failing> = std::mem::take(&mut self.failing).into_iter().filter(|f| !f.cells.is_empty()).collect();
+        let failing: Vec<Failing> =
+            std::mem::take(&mut self.failing).into_iter().filter(|f| !f.cells.is_empty()).collect();
         for scenario in failing.iter().take(MOST_SCENARIOS) {
             self.draw(scenario)?;
         }
@@ -119,7 +128,11 @@ impl<W: Write> Terminal<W> {
         if failing.findings.len() > MOST_FINDINGS {
             writeln!(self.out, "\n   and {} other findings:", failing.findings.len() - MOST_FINDINGS)?;
             for grouped in &failing.findings[MOST_FINDINGS..] {
-                writeln!(self.out, "    {} {}: {}", grouped.finding.kind, grouped.finding.oracle, grouped.finding.headline)?;
+                writeln!(
+                    self.out,
+                    "    {} {}: {}",
+                    grouped.finding.kind, grouped.finding.oracle, grouped.finding.headline
+                )?;
             }
         }
         writeln!(self.out, "\n   again   cargo xtask conformance {id}{}", self.head.flags)

@@ -19,7 +19,11 @@ use crate::target::reference::Reference;
 ///
 /// # Errors
 /// [`Error`] before anything was played.
-pub fn play(cells: &[Cell], options: &Options, mut tell: impl FnMut(CellReport) -> ControlFlow<()>) -> Result<(), Error> {
+pub fn play(
+    cells: &[Cell],
+    options: &Options,
+    mut tell: impl FnMut(CellReport) -> ControlFlow<()>,
+) -> Result<(), Error> {
     let target = Reference::new(options.isolation.as_deref())?;
     let next = AtomicUsize::new(0);
     let (done, reports) = mpsc::channel();

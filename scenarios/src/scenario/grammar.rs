@@ -24,7 +24,11 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
     ("list", &["as", "id", "held", "fault", "expect"], "asks an upstream for its tools"),
     ("initialize", &["as", "id", "expect"], "opens a new session at an upstream"),
     ("ping", &["as", "id", "expect"], "pings an upstream"),
-    ("send", &["as", "to", "session", "token", "id", "expect"], "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`"),
+    (
+        "send",
+        &["as", "to", "session", "token", "id", "expect"],
+        "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`",
+    ),
     ("await", &["expect"], "takes the answer of a held call, by its label"),
     ("release", &["order"], "lets held calls go: a list of labels"),
     ("cancel", &["expect"], "cancels a held call, by its label"),
@@ -47,8 +51,15 @@ pub const EXPECT: &[(&str, &str)] = &[
 ];
 
 /// Reasons of a refusal.
-pub const REFUSALS: &[&str] =
-    &["like-unknown-session", "unauthorized", "missing-session", "forbidden", "not-linked", "over-limit", "duplicate-id"];
+pub const REFUSALS: &[&str] = &[
+    "like-unknown-session",
+    "unauthorized",
+    "missing-session",
+    "forbidden",
+    "not-linked",
+    "over-limit",
+    "duplicate-id",
+];
 /// Credential modes.
 pub const CREDENTIALS: &[&str] = &["per-user", "shared", "none"];
 /// Needs of a scenario.
@@ -59,7 +70,8 @@ pub const FAULTS: &[&str] = &["delay", "refuse", "disconnect", "malform"];
 /// The JSON Schema that editors complete and check with.
 pub fn schema() -> Value {
     let described = |text: &str| json!({ "description": text });
-    let properties: Map<String, Value> = FILE.iter().map(|(name, _, what)| ((*name).to_owned(), described(what))).collect();
+    let properties: Map<String, Value> =
+        FILE.iter().map(|(name, _, what)| ((*name).to_owned(), described(what))).collect();
     let required: Vec<&str> = FILE.iter().filter(|(_, required, _)| *required).map(|(name, ..)| *name).collect();
     let mut properties = properties;
     properties["credentials"]["items"] = json!({ "enum": CREDENTIALS });
@@ -86,7 +98,9 @@ fn verb_schema((verb, keys, what): &(&str, &[&str], &str)) -> Value {
         let schema = match *key {
             "expect" => expect.clone(),
             "order" => json!({ "enum": ["given", "every"] }),
-            "fault" => json!({ "type": "object", "properties": FAULTS.iter().map(|f| ((*f).to_owned(), json!({}))).collect::<Map<_, _>>(), "additionalProperties": false }),
+            "fault" => {
+                json!({ "type": "object", "properties": FAULTS.iter().map(|f| ((*f).to_owned(), json!({}))).collect::<Map<_, _>>(), "additionalProperties": false })
+            }
             _ => json!({}),
         };
         properties.insert((*key).to_owned(), schema);

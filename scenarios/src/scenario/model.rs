@@ -148,11 +148,7 @@ impl Actor {
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.client == Self::MAIN {
-            f.write_str(&self.user)
-        } else {
-            write!(f, "{}.{}", self.user, self.client)
-        }
+        if self.client == Self::MAIN { f.write_str(&self.user) } else { write!(f, "{}.{}", self.user, self.client) }
     }
 }
 

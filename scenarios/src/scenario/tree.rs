@@ -127,7 +127,10 @@ impl<'t> Reader<'t> {
             Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
                 return refused("tags are not used in scenarios");
             }
-            Event::Scalar(_, _, 1.., _) | Event::SequenceStart(1.., _) | Event::MappingStart(1.., _) | Event::Alias(_) => {
+            Event::Scalar(_, _, 1.., _)
+            | Event::SequenceStart(1.., _)
+            | Event::MappingStart(1.., _)
+            | Event::Alias(_) => {
                 return refused("anchors and aliases are not used in scenarios");
             }
             Event::Scalar(text, style, ..) => Node { value: scalar(&text, style), span },

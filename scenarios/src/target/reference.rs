@@ -57,7 +57,11 @@ impl Reference {
 
     /// It promises everything.
     pub fn promises(&self) -> Promises {
-        Promises { sharing: Sharing::PerSession, identity_headers: IdentityHeaders::Promised, refusals: Refusals::Identical }
+        Promises {
+            sharing: Sharing::PerSession,
+            identity_headers: IdentityHeaders::Promised,
+            refusals: Refusals::Identical,
+        }
     }
 
     /// Starts it for one cell; it ends with the cell's runtime.
@@ -82,7 +86,11 @@ impl Reference {
                 address.to_string()
             }
         };
-        let endpoint = |name: &String| Endpoint { wire: provision.wire.clone(), authority: authority.clone(), path: format!("/mcp/{name}") };
+        let endpoint = |name: &String| Endpoint {
+            wire: provision.wire.clone(),
+            authority: authority.clone(),
+            path: format!("/mcp/{name}"),
+        };
         Ok(Running { endpoints: provision.upstreams.keys().map(|name| (name.clone(), endpoint(name))).collect() })
     }
 }
@@ -100,7 +108,8 @@ fn configuration(provision: &Provision<'_>) -> Value {
         CredentialMode::None => "none",
     };
     let servers = provision.upstreams.iter().map(|(name, authority)| {
-        let mut server = json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on" });
+        let mut server =
+            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on" });
         if let Some(token) = facts.service_tokens.get(name) {
             server["service-credential"] = json!({ "bearer": token });
         }

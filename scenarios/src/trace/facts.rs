@@ -97,8 +97,8 @@ impl Facts {
 
     /// The user to whom an upstream token was given; `None` for the service credential and unknown ones.
     pub fn token_owner(&self, token: &str) -> Option<&str> {
-        self.tokens.iter().find_map(|(user, by_upstream)| {
-            by_upstream.values().any(|t| t == token).then_some(user.as_str())
-        })
+        self.tokens
+            .iter()
+            .find_map(|(user, by_upstream)| by_upstream.values().any(|t| t == token).then_some(user.as_str()))
     }
 }

@@ -48,9 +48,7 @@ impl Sight {
     }
 
     fn scan(&self, text: &str, found: &mut BTreeSet<usize>) {
-        found.extend(
-            self.searcher.find_overlapping_iter(text).map(|hit| self.words[hit.pattern().as_usize()]),
-        );
+        found.extend(self.searcher.find_overlapping_iter(text).map(|hit| self.words[hit.pattern().as_usize()]));
     }
 }
 
@@ -84,10 +82,8 @@ fn unescape_json(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some(at) = rest.find("\\u") {
         out.push_str(&rest[..at]);
-        let decoded = rest
-            .get(at + 2..at + 6)
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .and_then(char::from_u32);
+        let decoded =
+            rest.get(at + 2..at + 6).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
         match decoded {
             Some(c) => {
                 out.push(c);

@@ -28,7 +28,12 @@ impl Lowering<'_> {
             let Some(node) = fields.take(name) else { continue };
             if !fits(name, verb) {
                 let message = format!("`{name}` cannot be expected of `{verb}`");
-                self.wrong_help("S060", node.span, message, format!("`{verb}` can be expected to: {}", fitting(verb).join(", ")));
+                self.wrong_help(
+                    "S060",
+                    node.span,
+                    message,
+                    format!("`{verb}` can be expected to: {}", fitting(verb).join(", ")),
+                );
                 continue;
             }
             if let Some(expectation) = self.expectation(name, node) {

@@ -4,7 +4,6 @@ use indexmap::IndexMap;
 
 use super::{
     super::{
-
         model::{Actor, CredentialMode, Era, Limits, Need, Scenario, ServiceCredential, Upstream, User},
         source::Spanned,
         tree::{Node, Value},
@@ -28,14 +27,16 @@ impl Lowering<'_> {
         let clauses = fields.take("clauses").map(|node| self.clauses(node)).unwrap_or_default();
         let seed_case = fields.take("seed-case").and_then(|node| self.text(node, "`seed-case`")).map(|text| text.value);
         let users = self.required(&mut fields, "users", "a scenario").map(|node| self.users(node)).unwrap_or_default();
-        let upstreams = self.required(&mut fields, "upstreams", "a scenario").map(|node| self.upstreams(node)).unwrap_or_default();
+        let upstreams =
+            self.required(&mut fields, "upstreams", "a scenario").map(|node| self.upstreams(node)).unwrap_or_default();
         self.names_in_users(&users, &upstreams);
         let eras = fields.take("eras").map(|node| self.list(node, "era", &[("stateful", Era::Stateful)]));
         let credentials = fields.take("credentials").map(|node| self.modes(node, &upstreams));
         let needs = fields.take("needs").map(|node| self.spanned_list(node, "need", NEEDS)).unwrap_or_default();
         let limits = fields.take("limits").map(|node| self.limits(node)).unwrap_or_default();
         let cast = Cast { users: &users, upstreams: &upstreams };
-        let steps = self.required(&mut fields, "steps", "a scenario").map(|node| self.steps(node, &cast)).unwrap_or_default();
+        let steps =
+            self.required(&mut fields, "steps", "a scenario").map(|node| self.steps(node, &cast)).unwrap_or_default();
         self.finish(&fields, "a scenario");
         let scenario = Scenario {
             id: id?,
@@ -64,9 +65,16 @@ impl Lowering<'_> {
         let place: Vec<&str> = place.into_iter().rev().collect();
         let place = place.join("/");
         let well_formed = id.value.split('/').count() == 2
-            && id.value.split('/').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+            && id.value.split('/').all(|part| {
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            });
         if !well_formed {
-            self.wrong_help("S020", id.span, "a scenario is called `group/name`", "use lower-case letters, digits and dashes on both sides of one slash");
+            self.wrong_help(
+                "S020",
+                id.span,
+                "a scenario is called `group/name`",
+                "use lower-case letters, digits and dashes on both sides of one slash",
+            );
             return None;
         }
         if id.value != place {
@@ -79,7 +87,12 @@ impl Lowering<'_> {
     fn bugs(&mut self, node: &Node) -> Vec<Spanned<String>> {
         let bugs = self.texts(node, "a bug class");
         if bugs.is_empty() {
-            self.wrong_help("S022", node.span, "no bug class", "name at least one: a scenario that can see no bug proves nothing");
+            self.wrong_help(
+                "S022",
+                node.span,
+                "no bug class",
+                "name at least one: a scenario that can see no bug proves nothing",
+            );
         }
         let known: Vec<&str> = self.registry.bugs.keys().map(String::as_str).collect();
         for bug in &bugs {
@@ -129,9 +142,15 @@ impl Lowering<'_> {
             self.wrong_help("S031", node.span, "no user", "name at least one, for example `users: [alice, bob]`");
         }
         for (name, user) in &users {
-            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            let plain =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             if !plain || name == "hub-service" {
-                self.wrong_help("S032", user.span, format!("`{name}` cannot be a user's name"), "use lower-case letters, digits and dashes; `hub-service` is taken");
+                self.wrong_help(
+                    "S032",
+                    user.span,
+                    format!("`{name}` cannot be a user's name"),
+                    "use lower-case letters, digits and dashes; `hub-service` is taken",
+                );
             }
         }
         users
@@ -142,17 +161,26 @@ impl Lowering<'_> {
             return alone;
         }
         let Some(mut fields) = self.map(node, "a user") else { return alone };
-        let clients = fields.take("clients").and_then(|node| self.map(node, "`clients`").map(|_| node)).map(|node| self.clients(node));
+        let clients = fields
+            .take("clients")
+            .and_then(|node| self.map(node, "`clients`").map(|_| node))
+            .map(|node| self.clients(node));
         let unlinked = fields.take("unlinked").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
         let read_only = fields.take("read-only").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
         self.finish(&fields, "a user");
         let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
-        User { clients: clients.unwrap_or(alone.clients), unlinked: values(unlinked), read_only: values(read_only), span: alone.span }
+        User {
+            clients: clients.unwrap_or(alone.clients),
+            unlinked: values(unlinked),
+            read_only: values(read_only),
+            span: alone.span,
+        }
     }
 
     fn clients(&mut self, node: &Node) -> IndexMap<String, String> {
         let Value::Map(members) = &node.value else { return IndexMap::new() };
-        let clients = members.iter().filter_map(|(name, key)| Some((name.value.clone(), self.text(key, "a key name")?.value)));
+        let clients =
+            members.iter().filter_map(|(name, key)| Some((name.value.clone(), self.text(key, "a key name")?.value)));
         clients.collect()
     }
 
@@ -184,7 +212,11 @@ impl Lowering<'_> {
                 }
             }
             other => {
-                self.wrong("S034", node.span, format!("`upstreams` must be a list or a map, and this is {}", other.name()));
+                self.wrong(
+                    "S034",
+                    node.span,
+                    format!("`upstreams` must be a list or a map, and this is {}", other.name()),
+                );
             }
         }
         if upstreams.is_empty() {
@@ -194,7 +226,8 @@ impl Lowering<'_> {
     }
 
     fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
-        let mut upstream = Upstream { kind: name.value.clone(), service_credential: ServiceCredential::Absent, span: name.span };
+        let mut upstream =
+            Upstream { kind: name.value.clone(), service_credential: ServiceCredential::Absent, span: name.span };
         let mut kind = name.clone();
         if node.value != Value::Null
             && let Some(mut fields) = self.map(node, "an upstream")
@@ -203,7 +236,11 @@ impl Lowering<'_> {
                 kind = written;
             }
             let service = fields.take("service-credential").and_then(|node| {
-                self.word(node, "service credential", &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)])
+                self.word(
+                    node,
+                    "service credential",
+                    &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)],
+                )
             });
             upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
             self.finish(&fields, "an upstream");
@@ -222,7 +259,12 @@ impl Lowering<'_> {
         let modes = self.list(node, "credential mode", MODES);
         let asks = upstreams.values().any(|upstream| upstream.kind == "github");
         if asks && modes.iter().any(|mode| *mode != CredentialMode::PerUser) {
-            self.wrong_help("S037", node.span, "`github` asks who calls, so its users need credentials of their own", "leave `credentials` out, or use `db` alone");
+            self.wrong_help(
+                "S037",
+                node.span,
+                "`github` asks who calls, so its users need credentials of their own",
+                "leave `credentials` out, or use `db` alone",
+            );
         }
         modes
     }
@@ -236,7 +278,8 @@ impl Lowering<'_> {
             Value::List(items) => items.iter().collect(),
             _ => vec![node],
         };
-        let words: Vec<_> = items.iter().filter_map(|item| Some(Spanned::new(self.word(item, what, known)?, item.span))).collect();
+        let words: Vec<_> =
+            items.iter().filter_map(|item| Some(Spanned::new(self.word(item, what, known)?, item.span))).collect();
         if items.is_empty() {
             self.wrong("S038", node.span, format!("an empty list of {what}s"));
         }

@@ -27,7 +27,10 @@ use crate::{diagnostics::Diagnostic, registry::Registry};
 /// Everything that is wrong with it, in the order of the file; a syntax error comes alone.
 pub fn load(source: &Source, registry: &Registry) -> Result<Scenario, Vec<Diagnostic>> {
     let root = tree::read(&source.text).map_err(|wrong| {
-        vec![Diagnostic::error("S001", wrong.message, source, wrong.span).help("mend the YAML; nothing after this place was read")]
+        vec![
+            Diagnostic::error("S001", wrong.message, source, wrong.span)
+                .help("mend the YAML; nothing after this place was read"),
+        ]
     })?;
     let mut lowering = Lowering { source, registry, found: Vec::new() };
     let scenario = lowering.scenario(&root);

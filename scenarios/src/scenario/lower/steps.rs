@@ -7,7 +7,8 @@ use super::{
     super::{
         canary, grammar,
         model::{
-            Action, Actor, FaultSpec, Order, Raw, Request, RequestKind, Send, SessionChoice, Step, TokenChoice, Upstream, User,
+            Action, Actor, FaultSpec, Order, Raw, Request, RequestKind, Send, SessionChoice, Step, TokenChoice,
+            Upstream, User,
         },
         source::Spanned,
         tree::{Node, Value},
@@ -96,7 +97,13 @@ impl Lowering<'_> {
         Some(Action::Request(Request { actor, upstream, kind: RequestKind::Call { tool, arguments }, id, held, fault }))
     }
 
-    fn asked(&mut self, verb: &'static str, kind: RequestKind, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+    fn asked(
+        &mut self,
+        verb: &'static str,
+        kind: RequestKind,
+        fields: &mut Fields<'_>,
+        cast: &Cast<'_>,
+    ) -> Option<Action> {
         let upstream = self.upstream_name(fields.take(verb)?, cast);
         let rest = match kind {
             RequestKind::List => self.request_rest(fields, cast),
@@ -110,7 +117,10 @@ impl Lowering<'_> {
         Some(Action::Request(Request { actor, upstream: upstream?, kind, id, held, fault }))
     }
 
-    #[expect(clippy::type_complexity, reason = "the four optional parts of a request, taken apart at once by two callers")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "the four optional parts of a request, taken apart at once by two callers"
+    )]
     fn request_rest(
         &mut self,
         fields: &mut Fields<'_>,
@@ -169,7 +179,8 @@ impl Lowering<'_> {
             self.unknown("S046", &Spanned::new(upstream.to_owned(), name.span), "upstream", &known);
             return None;
         };
-        let known: Vec<&str> = declared.kind.parse().map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default();
+        let known: Vec<&str> =
+            declared.kind.parse().map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default();
         if !known.contains(&tool) {
             self.unknown("S048", &Spanned::new(tool.to_owned(), name.span), "tool", &known);
             return None;
@@ -191,7 +202,11 @@ impl Lowering<'_> {
         match json(node) {
             id @ (Json::String(_) | Json::Number(_)) => Some(id),
             _ => {
-                self.wrong("S050", node.span, format!("a request id is a number or a text, and this is {}", node.value.name()));
+                self.wrong(
+                    "S050",
+                    node.span,
+                    format!("a request id is a number or a text, and this is {}", node.value.name()),
+                );
                 None
             }
         }
@@ -300,6 +315,8 @@ fn json(node: &Node) -> Json {
         Value::Number(number) => Json::Number(Number::from(*number)),
         Value::Text(text) => Json::String(text.clone()),
         Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(members) => Json::Object(members.iter().map(|(key, value)| (key.value.clone(), json(value))).collect()),
+        Value::Map(members) => {
+            Json::Object(members.iter().map(|(key, value)| (key.value.clone(), json(value))).collect())
+        }
     }
 }

@@ -43,10 +43,20 @@ impl Lowering<'_> {
         let expected_to_fail = moves_clock(scenario);
         for (label, uses) in held {
             if uses.given_up == 0 && uses.released == 0 && !expected_to_fail {
-                self.wrong_help("S072", uses.span, format!("`{label}` is held and never let go"), format!("add `- release: [{label}]`"));
+                self.wrong_help(
+                    "S072",
+                    uses.span,
+                    format!("`{label}` is held and never let go"),
+                    format!("add `- release: [{label}]`"),
+                );
             }
             if uses.given_up == 0 && uses.taken == 0 {
-                self.wrong_help("S073", uses.span, format!("nobody takes the answer of `{label}`"), format!("add `- await: {label}`"));
+                self.wrong_help(
+                    "S073",
+                    uses.span,
+                    format!("nobody takes the answer of `{label}`"),
+                    format!("add `- await: {label}`"),
+                );
             }
             if uses.taken > 1 {
                 self.wrong("S074", uses.span, format!("the answer of `{label}` is taken {} times", uses.taken));

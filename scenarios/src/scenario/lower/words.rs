@@ -37,7 +37,11 @@ impl Lowering<'_> {
         match &node.value {
             Value::Number(number) if *number >= 0 => u64::try_from(*number).ok(),
             other => {
-                self.wrong("S011", node.span, format!("{what} must be a whole number from 0, and this is {}", other.name()));
+                self.wrong(
+                    "S011",
+                    node.span,
+                    format!("{what} must be a whole number from 0, and this is {}", other.name()),
+                );
                 None
             }
         }
@@ -50,7 +54,12 @@ impl Lowering<'_> {
             _ => None,
         };
         if parsed.is_none() {
-            self.wrong_help("S012", node.span, format!("{what} must be a duration"), "write a number and a unit: 250ms, 30s, 5m, 1h");
+            self.wrong_help(
+                "S012",
+                node.span,
+                format!("{what} must be a duration"),
+                "write a number and a unit: 250ms, 30s, 5m, 1h",
+            );
         }
         parsed
     }

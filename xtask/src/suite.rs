@@ -1,0 +1,35 @@
+//! The suite and the other binaries, built and called.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, ensure};
+
+use crate::root;
+
+/// Builds `crosstalk` and gives it the arguments and this terminal; its exit code is the result.
+pub(crate) fn pass_through(args: &[String]) -> anyhow::Result<u8> {
+    let binary = build("scenarios", "crosstalk")?;
+    let status = Command::new(&binary).args(args).status().with_context(|| format!("starting {}", binary.display()))?;
+    // A process that a signal ended has no code; a shell says 128 and more.
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(128))
+}
+
+/// Builds one binary and says where it is.
+pub(crate) fn build(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root()).args(["build", "--quiet", "--package", package, "--bin", binary]);
+    command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    let output = command.output().context("starting cargo")?;
+    ensure!(output.status.success(), "building {binary} failed");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        let path = PathBuf::from(rest.split('"').next()?);
+        (path.file_stem()? == binary).then_some(path)
+    });
+    executable.with_context(|| format!("cargo did not say where {binary} is"))
+}
