@@ -41,7 +41,8 @@ impl Reader {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         if line.is_empty() {
             self.held = 0;
-            return self.data.take();
+            // An event with empty data primes a stream for resumption; it carries no message.
+            return self.data.take().filter(|data| !data.is_empty());
         }
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         if field == "data" {

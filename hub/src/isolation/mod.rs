@@ -25,6 +25,8 @@ pub mod rule;
 pub mod scoped;
 pub mod serial;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod yields;
 
 pub(crate) use activity::{Activity, Work};

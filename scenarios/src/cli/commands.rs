@@ -124,6 +124,7 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
         target: format!("reference hub, {}", args.isolation.as_deref().unwrap_or("strict")),
         flags: flags(args),
         seed: args.seed,
+        seeds: args.repeat.get(),
         planned: (scenarios.len(), cells * args.repeat.get()),
     };
     let interrupted = interrupt()?;
@@ -150,6 +151,7 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
         if interrupted.load(Ordering::Relaxed) {
             break;
         }
+        terminal.end_seed(seed)?;
     }
     let tally = terminal.end()?;
     if interrupted.load(Ordering::Relaxed) {

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use crate::{
-    oracles::{Finding, Kind, Severity},
+    oracles::{Finding, Kind, Oracle, Severity},
     run::{CellReport, Verdict},
     scenario::model::Scenario,
-    trace::Trace,
+    trace::{Event, Purpose, Trace},
 };
 
 /// One scenario that did not simply pass.
@@ -84,12 +84,14 @@ impl Failing {
             grouped.count += 1;
         }
         self.findings.extend(fresh);
-        self.findings.sort_by_key(|grouped| weight(&grouped.finding));
+        self.findings.sort_by_key(weight);
     }
 }
 
-/// The worst first: what crossed, then what was harmed, then what was lost; in time order inside.
-fn weight(finding: &Finding) -> (bool, u8, usize) {
+/// The worst first: what crossed, then what was harmed, then what was lost. What a step shows comes before
+/// what its handshake shows, and what a reader sees in an answer before what only the ledger tells.
+fn weight(grouped: &Grouped) -> (bool, u8, bool, Oracle, usize) {
+    let finding = &grouped.finding;
     let kind = match finding.kind {
         Kind::Leak => 0,
         Kind::Correlation => 1,
@@ -97,5 +99,14 @@ fn weight(finding: &Finding) -> (bool, u8, usize) {
         Kind::Interference => 3,
         Kind::Loss => 4,
     };
-    (finding.severity == Severity::Warning, kind, finding.at)
+    let handshake = grouped.trace.as_ref().is_some_and(|trace| in_handshake(trace, finding.at));
+    (finding.severity == Severity::Warning, kind, handshake, finding.oracle, finding.at)
+}
+
+/// Whether the event is the answer to a handshake.
+fn in_handshake(trace: &Trace, at: usize) -> bool {
+    let Some(Event::Received { exchange: answered, .. }) = trace.events.get(at) else { return false };
+    trace.events[..at]
+        .iter()
+        .any(|event| matches!(event, Event::Sent { exchange, purpose: Purpose::Handshake, .. } if exchange == answered))
 }

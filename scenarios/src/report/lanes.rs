@@ -31,7 +31,7 @@ struct Row {
 
 /// The picture of the messages that led to `finding`.
 pub fn draw(trace: &Trace, finding: &Finding, style: Style) -> String {
-    let picture = Picture::new(trace);
+    let picture = Picture::new(trace, finding.at);
     let mut rows = picture.rows();
     rows.retain(|row| row.at <= finding.at);
     let hidden = rows.len().saturating_sub(MOST_ROWS);
@@ -50,6 +50,8 @@ pub fn draw(trace: &Trace, finding: &Finding, style: Style) -> String {
 
 struct Picture<'t> {
     trace: &'t Trace,
+    /// The event that is the finding.
+    shown: usize,
     index: Index<'t>,
     lanes: Vec<String>,
     names: BTreeMap<&'t str, String>,
@@ -57,7 +59,7 @@ struct Picture<'t> {
 }
 
 impl<'t> Picture<'t> {
-    fn new(trace: &'t Trace) -> Self {
+    fn new(trace: &'t Trace, shown: usize) -> Self {
         let index = Index::new(trace);
         let mut lanes: Vec<String> = Vec::new();
         for message in index.messages.values() {
@@ -85,12 +87,27 @@ impl<'t> Picture<'t> {
                 sessions.entry((arrival.upstream, session)).or_insert(next);
             }
         }
-        Self { trace, index, lanes, names, sessions }
+        Self { trace, shown, index, lanes, names, sessions }
     }
 
     fn rows(&self) -> Vec<Row> {
         let events = self.trace.events.iter().enumerate();
-        events.filter_map(|(at, event)| self.row(at, event)).collect()
+        events
+            .filter_map(|(at, event)| self.row(at, event).filter(|_| at == self.shown || !self.handshake(event)))
+            .collect()
+    }
+
+    /// Handshakes are drawn only where the finding is in one.
+    fn handshake(&self, event: &Event) -> bool {
+        let exchange = match event {
+            Event::Sent { exchange, .. } | Event::Received { exchange, .. } => Some(*exchange),
+            Event::Upstream(Entry::Request { upstream, exchange, .. }) => {
+                self.index.arrivals.get(&(upstream.as_str(), *exchange)).and_then(|arrival| arrival.cause)
+            }
+            _ => None,
+        };
+        let message = exchange.and_then(|exchange| self.index.messages.get(&exchange));
+        message.is_some_and(|message| message.purpose == Purpose::Handshake)
     }
 
     fn lane(&self, name: &str) -> usize {
@@ -103,14 +120,11 @@ impl<'t> Picture<'t> {
 
     fn row(&self, at: usize, event: &Event) -> Option<Row> {
         match event {
-            Event::Sent { actor, body, method, purpose: Purpose::Step | Purpose::Twin, .. } => {
+            Event::Sent { actor, body, method, .. } => {
                 Some(Row { at, from: self.lane(&actor.to_string()), to: self.hub(), text: self.asked(method, body) })
             }
             Event::Received { exchange, status, body, .. } => {
                 let message = self.index.messages.get(exchange)?;
-                if message.purpose == Purpose::Handshake {
-                    return None;
-                }
                 let text = message.answer.and_then(|answer| rpc::response(&answer)).map_or_else(
                     || self.named(body),
                     |response| self.named(&rpc::failure(&response).unwrap_or_else(|| said(&response))),
@@ -120,10 +134,6 @@ impl<'t> Picture<'t> {
             }
             Event::Upstream(Entry::Request { upstream, exchange, body, method, .. }) => {
                 let arrival = self.index.arrivals.get(&(upstream.as_str(), *exchange))?;
-                let handshake = arrival.cause.and_then(|cause| self.index.messages.get(&cause));
-                if handshake.is_some_and(|message| message.purpose == Purpose::Handshake) {
-                    return None;
-                }
                 let session = arrival.session.and_then(|session| self.sessions.get(&(arrival.upstream, session)));
                 let session = session.map_or_else(|| "no session".to_owned(), |number| format!("session {number}"));
                 let text = format!("{}, {session}, {}", self.asked(method, body), self.credential(arrival.headers));

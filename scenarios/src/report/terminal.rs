@@ -20,8 +20,10 @@ pub struct Head {
     pub target: String,
     /// The flags that make the same run, beginning with a space.
     pub flags: String,
-    /// The seed.
+    /// The first seed.
     pub seed: u64,
+    /// How many seeds.
+    pub seeds: usize,
     /// How many scenarios and cells.
     pub planned: (usize, usize),
 }
@@ -84,9 +86,29 @@ impl<W: Write> Terminal<W> {
 
     fn end_group(&mut self) -> io::Result<()> {
         let Some(group) = self.current.take() else { return Ok(()) };
+        if self.head.seeds > 1 {
+            return Ok(()); // A line for each seed instead.
+        }
         let (passed, all) = self.groups.get(&group).copied().unwrap_or_default();
         let word = if passed == all { "ok" } else { "FAILED" };
         writeln!(self.out, "  {group:<14} {passed:>4}/{all:<4} {word}")
+    }
+
+    /// One seed of several is done.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn end_seed(&mut self, seed: u64) -> io::Result<()> {
+        self.end_group()?;
+        if self.head.seeds > 1 {
+            writeln!(
+                self.out,
+                "  seed {seed:<8} {} passed, {} failed so far",
+                self.tally.passed(),
+                self.tally.failed()
+            )?;
+        }
+        Ok(())
     }
 
     /// The run is over: every failing scenario, the sum, the last line.

@@ -1,0 +1,117 @@
+//! The kernel's promises: a scope is seen from inside it alone, and an opening belongs to nobody who waits.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{
+    Abandoned, Absent, Isolation, Level, Place, Scoped, Serial,
+    table::{InFlight, RequestIds, SHEETS, Sessions, UpstreamSessions},
+};
+use crate::{envelope::Id, identity::Caller, upstream::Fault};
+
+fn caller(principal: u8, key: u8) -> Caller {
+    Caller { principal: format!("user-{principal}").into(), key: format!("key-{key}").into() }
+}
+
+fn place(principal: u8, key: u8, server: u8, session: u8, call: u64) -> Place {
+    let server: Arc<str> = format!("server-{server}").into();
+    // A session id is one session's in the whole process, as it is in the hub.
+    let session: Arc<str> = format!("session-{principal}-{key}-{session}").into();
+    Place::of(&caller(principal, key)).towards(&server, &format!("of {principal}")).in_session(&session).in_call(call)
+}
+
+#[tokio::test]
+async fn a_place_without_the_part_that_a_table_needs_is_an_error() {
+    let table: Scoped<UpstreamSessions, u8> = Scoped::new(&Isolation::STRICT);
+    let nowhere = Place::of(&caller(1, 1));
+    let error: Absent = table.insert(&nowhere, "db".into(), 1).await.unwrap_err();
+    assert_eq!(error.to_string(), "a place without its session cannot reach a table of that level");
+}
+
+#[tokio::test]
+async fn who_leaves_takes_nobodys_opening_with_them() {
+    let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    let (go, gone) = oneshot::channel::<()>();
+    let opening = async move {
+        gone.await.map_err(|_| Fault::from(Abandoned))?;
+        Ok(7)
+    };
+    let impatient = tokio::spawn({
+        let (table, here) = (table.clone(), here.clone());
+        async move { table.get_or_open(&here, "db".into(), opening).await }
+    });
+    tokio::task::yield_now().await;
+    impatient.abort();
+    assert!(impatient.await.unwrap_err().is_cancelled());
+    go.send(()).unwrap();
+    let second = table.get_or_open(&here, "db".into(), async { panic!("it is being opened already") }).await;
+    assert_eq!(second.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_failed_opening_is_told_to_all_and_not_kept() {
+    let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    let fails = || table.get_or_open(&here, "db".into(), async { Err(Fault::TimedOut) });
+    let (first, second) = tokio::join!(fails(), fails());
+    assert_eq!((first, second), (Err(Fault::TimedOut), Err(Fault::TimedOut)));
+    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(1) }).await, Ok(1));
+}
+
+#[tokio::test]
+async fn eviction_goes_by_who_put_it_there() {
+    let table: Scoped<RequestIds, u8> = Scoped::new(&Isolation::STRICT);
+    let (mine, other) = (place(1, 1, 1, 1, 1), place(1, 1, 1, 2, 2));
+    table.insert(&mine, Id::Number("1".into()), 1).await.unwrap();
+    table.insert(&other, Id::Number("1".into()), 2).await.unwrap();
+    assert_eq!(table.evict(&"session-1-1-1".into()).await, [1]);
+    assert_eq!(table.everything(), [2]);
+}
+
+#[test]
+fn every_table_has_its_reason_and_serials_count_from_one() {
+    for sheet in SHEETS {
+        assert!(sheet.level > Level::Process && !sheet.why.is_empty(), "{}", sheet.name);
+    }
+    let serial = Serial::default();
+    assert_eq!([serial.next(), serial.next()], [1, 2]);
+}
+
+#[cfg(feature = "defects")]
+#[test]
+fn a_wrong_name_of_an_isolation_is_answered_with_the_nearest() {
+    let error = Isolation::from_name("upstream-session@process").unwrap_err();
+    assert!(error.to_string().contains("did you mean `upstream-sessions@process`"), "{error}");
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+proptest! {
+    /// Two places see one entry exactly when they agree in the part at the table's level.
+    #[test]
+    fn an_entry_is_seen_from_inside_its_scope_alone(
+        a in (0_u8..2, 0_u8..2, 0_u8..2, 0_u8..2, 0_u64..2),
+        b in (0_u8..2, 0_u8..2, 0_u8..2, 0_u8..2, 0_u64..2),
+    ) {
+        let (from, to) = (place(a.0, a.1, a.2, a.3, a.4), place(b.0, b.1, b.2, b.3, b.4));
+        let same_key = (a.0, a.1) == (b.0, b.1);
+        run(async {
+            let sessions: Scoped<Sessions, u8> = Scoped::new(&Isolation::STRICT);
+            sessions.insert(&from, ("r".into(), "id".into()), 1).await.unwrap();
+            prop_assert_eq!(sessions.get(&to, &("r".into(), "id".into())).await.unwrap().is_some(), same_key);
+            let upstreams: Scoped<UpstreamSessions, u8> = Scoped::new(&Isolation::STRICT);
+            upstreams.insert(&from, "s".into(), 1).await.unwrap();
+            let seen = upstreams.get(&to, &"s".into()).await.unwrap().is_some();
+            prop_assert_eq!(seen, same_key && a.3 == b.3);
+            let calls: Scoped<InFlight, u8> = Scoped::new(&Isolation::STRICT);
+            calls.insert(&from, 1, 1).await.unwrap();
+            prop_assert_eq!(calls.get(&to, &1).await.unwrap().is_some(), a.4 == b.4);
+            Ok(())
+        })?;
+    }
+}

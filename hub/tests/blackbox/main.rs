@@ -1,0 +1,11 @@
+//! The hub as others meet it: over sockets and on the command line.
+//!
+//! - [`running`]: a hub in front of fakes or of any upstream, and a client of plain HTTP.
+//! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
+//! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cli;
+mod clients;
+mod http;
+mod running;

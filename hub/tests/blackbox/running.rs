@@ -1,0 +1,111 @@
+//! What is running, and how to ask it.
+
+use std::sync::Arc;
+
+use fake_upstreams::{Account, Answers, Fake, Kind, Ledger, Script, Settings};
+use hub::{Config, Environment, Hub};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+
+/// Alice's key.
+pub(crate) const ALICE: &str = "alice-key-0123456789";
+/// Bob's key.
+pub(crate) const BOB: &str = "bob-key-0123456789";
+
+/// A fake on a free port; its MCP endpoint, and itself.
+pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
+    let account = |login: &str| Account {
+        login: login.into(),
+        token: format!("{login}-token"),
+        scopes: vec!["read".into(), "write".into()],
+    };
+    let settings = Settings {
+        name: kind.to_string(),
+        kind,
+        accounts: vec![account("alice"), account("bob")],
+        seed: 1,
+        script: Script::default(),
+        answers: Answers::Seeded,
+    };
+    let fake = Fake::new(settings, Ledger::new(|_| {}));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    fake_upstreams::serve(listener, fake.clone(), std::future::pending());
+    (url, fake)
+}
+
+/// A hub in front of these servers (name and URL) with the users alice and bob; its address.
+pub(crate) async fn hub_for(servers: &[(&str, &str)], limits: Value) -> String {
+    let server = |url: &str| json!({ "url": url });
+    let credentials = |user: &str| {
+        let all = servers.iter().map(|(name, _)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
+        all.collect::<serde_json::Map<_, _>>()
+    };
+    let user = |name: &str, key: &str| {
+        let sha256: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+        json!({ "keys": [{ "id": "k", "sha256": sha256 }], "credentials": credentials(name) })
+    };
+    let config = json!({
+        "servers": servers.iter().map(|(name, url)| ((*name).to_owned(), server(url))).collect::<serde_json::Map<_, _>>(),
+        "users": { "alice": user("alice", ALICE), "bob": user("bob", BOB) },
+        "limits": limits,
+    });
+    let config = Config::from_yaml(&config.to_string(), "test").unwrap();
+    let hub = Hub::new(config, Environment::system()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    hub::serve(listener, hub, std::future::pending());
+    url
+}
+
+/// A client of plain HTTP in one session.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: &'static str,
+    session: Option<String>,
+}
+
+impl Client {
+    /// A client without a session.
+    pub(crate) fn new(hub: &str, server: &str, key: &'static str) -> Self {
+        Self { http: reqwest::Client::new(), url: format!("{hub}/mcp/{server}"), key, session: None }
+    }
+
+    /// A client with a session.
+    pub(crate) async fn open(hub: &str, server: &str, key: &'static str) -> Self {
+        let mut client = Self::new(hub, server, key);
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": { "sampling": {}, "experimental": { "x": 1 } },
+            "clientInfo": { "name": "t", "version": "0" } });
+        let response =
+            client.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params })).await;
+        client.session = response.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
+        client
+    }
+
+    /// A request with this client's key and session.
+    pub(crate) fn request(&self, method: reqwest::Method) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, &self.url).bearer_auth(self.key);
+        let request = request.header("accept", "application/json, text/event-stream");
+        match &self.session {
+            Some(session) => request.header("mcp-session-id", session),
+            None => request,
+        }
+    }
+
+    /// Posts a message.
+    pub(crate) async fn post(&self, body: &Value) -> reqwest::Response {
+        self.request(reqwest::Method::POST).json(body).send().await.unwrap()
+    }
+
+    /// Calls a tool; the JSON-RPC response, whatever its form.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let params = json!({ "name": tool, "arguments": arguments });
+        let response =
+            self.post(&json!({ "jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": params })).await;
+        let body = response.text().await.unwrap();
+        let data = body.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or(&body);
+        serde_json::from_str(data).unwrap_or_else(|_| panic!("{body}"))
+    }
+}

@@ -1,0 +1,47 @@
+//! What is made from the grammar: the schema for editors and the tables of the scenario format.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{env, fmt::Write as _, fs, path::PathBuf};
+
+use scenarios::scenario::grammar;
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Compares a file with what it should be; with `CROSSTALK_WRITE` set, writes it instead.
+fn kept(name: &str, wanted: &str) {
+    let path = file(name);
+    if env::var_os("CROSSTALK_WRITE").is_some() {
+        fs::write(&path, wanted).unwrap();
+    }
+    let is = fs::read_to_string(&path).unwrap_or_default();
+    assert!(is == wanted, "{name} is stale; write it anew: CROSSTALK_WRITE=1 cargo test -p scenarios --test documents");
+}
+
+#[test]
+fn the_schema_is_that_of_the_grammar() {
+    kept("schema/scenario.schema.json", &format!("{:#}\n", grammar::schema()));
+}
+
+#[test]
+fn the_tables_of_the_format_are_those_of_the_grammar() {
+    let mut tables = String::from("\n| key | | |\n|---|---|---|\n");
+    for (key, required, what) in grammar::FILE {
+        writeln!(tables, "| `{key}` | {} | {what} |", if *required { "required" } else { "" }).unwrap();
+    }
+    tables.push_str("\n| verb | beside it | |\n|---|---|---|\n");
+    for (verb, keys, what) in grammar::VERBS {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        writeln!(tables, "| `{verb}` | {} | {what} |", keys.join(" ")).unwrap();
+    }
+    tables.push_str("\n| expect | |\n|---|---|\n");
+    for (name, what) in grammar::EXPECT {
+        writeln!(tables, "| `{name}` | {what} |").unwrap();
+    }
+    writeln!(tables, "\nReasons of a refusal: {}.", grammar::REFUSALS.join(", ")).unwrap();
+    let page = fs::read_to_string(file("../docs/scenario-format.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- grammar -->").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    kept("../docs/scenario-format.md", &format!("{before}<!-- grammar -->{tables}<!-- end -->{after}"));
+}
