@@ -1,1 +1,1 @@
-//! placeholder
+//! Benchmarks of the hub; see `benches/`. There is nothing else here.

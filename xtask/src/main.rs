@@ -1,7 +1,7 @@
 //! The project's own tasks: `cargo xtask conformance | mutants | demo | test | readme | tidy`.
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
-//! - [`test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
+//! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
 //! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
 

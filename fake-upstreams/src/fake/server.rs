@@ -240,7 +240,7 @@ impl Fake {
 
     fn open_session(&self) -> (String, Result<(), String>) {
         let mut state = self.lock();
-        let session: String = (0..32).map(|_| char::from(b"0123456789abcdef"[state.ids.random_range(0..16)])).collect();
+        let session = uuid::Builder::from_random_bytes(state.ids.random()).into_uuid().to_string();
         let mark = state.marks.next_mark();
         let opened = Database::open(&mark).map(|database| {
             state.sessions.insert(session.clone(), Session { database, mark });

@@ -1,7 +1,7 @@
 //! What the operator writes: servers, users, limits.
 //!
 //! - [`secret`]: words that are never printed.
-//! - [`file`]: the file as it is written, strict; [`limits`]: its limits, with their defaults.
+//! - [`mod@file`]: the file as it is written, strict; [`limits`]: its limits, with their defaults.
 //! - [`load`]: from the file to a configuration without doubt in it.
 
 mod file;

@@ -1,6 +1,6 @@
 //! The edge: connections accepted, requests read within limits, callers checked.
 //!
-//! - [`serve`]: listening, and ending.
+//! - [`mod@serve`]: listening, and ending.
 //! - [`gate`]: what a request must show before anything else looks at it.
 
 mod gate;

@@ -1,9 +1,9 @@
 //! One request's way through the hub, and back.
 //!
-//! - [`upstream_session`]: the session that a client session has at its upstream.
-//! - [`call`]: a call from its client's id to its answer, whatever happens in between.
+//! - [`mod@upstream_session`]: the session that a client session has at its upstream.
+//! - [`mod@call`]: a call from its client's id to its answer, whatever happens in between.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
-//! - [`notify`]: notifications, cancels among them.
+//! - [`mod@notify`]: notifications, cancels among them.
 
 mod call;
 mod carry;

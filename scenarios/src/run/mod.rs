@@ -1,7 +1,7 @@
 //! A run: scenarios spread out into cells, played, judged and told to whoever listens.
 //!
 //! - [`options`]: what a run is asked to do.
-//! - [`plan`]: the matrix: revision, credential mode, release order.
+//! - [`mod@plan`]: the matrix: revision, credential mode, release order.
 //! - [`cell`]: one cell, played among others and alone, then judged.
 //! - [`workers`]: cells side by side, told in the order of the plan.
 //! - [`verdict`]: what came of one cell.

@@ -1,7 +1,7 @@
 //! What is judged: the reference hub, or (for control runs) nothing between actor and upstream.
 //!
 //! - [`provision`]: what a target is told before it starts, the same for every target.
-//! - [`reference`]: the hub of this repository, the only file of the suite that names it.
+//! - [`mod@reference`]: the hub of this repository, the only file of the suite that names it.
 
 pub mod provision;
 pub mod reference;

@@ -149,7 +149,8 @@ impl Lowering<'_> {
             return None;
         };
         if !user.clients.contains_key(&actor.client) {
-            let known: Vec<String> = user.clients.keys().map(|client| format!("{}.{client}", actor.user)).collect();
+            let clients = user.clients.keys().map(|client| Actor { user: actor.user.clone(), client: client.clone() });
+            let known: Vec<String> = clients.map(|client| client.to_string()).collect();
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             self.unknown("S045", name, "client", &known);
             return None;
