@@ -102,3 +102,55 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(text(&output.stderr), "");
 }
+
+#[test]
+fn a_reader_who_leaves_does_not_make_a_failing_run_green() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crosstalk"))
+        .args(["--isolation", "mcphub-v2.1", "seed/test-2-stateful-isolation"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn how_to_do_it_again_names_a_seed_that_fails() {
+    let args = ["--isolation", "mcphub-v2.1", "--seed", "5", "--repeat", "2", "seed/test-2-stateful-isolation"];
+    let said = text(&crosstalk(&args).stdout);
+    assert!(said.contains("--isolation mcphub-v2.1 --seed 5\n"), "{said}");
+    assert_eq!(said.matches("FAIL  seed/test-2-stateful-isolation   12 cells").count(), 1, "{said}");
+}
+
+#[test]
+fn seeds_that_do_not_exist_are_refused() {
+    let output = crosstalk(&["--seed", &u64::MAX.to_string(), "--repeat", "2", "seed"]);
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("no 2 seeds"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_promise_that_nobody_can_keep_is_the_suites_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("own")).unwrap();
+    let file = "scenario: own/harness\ntitle: Nobody can keep this\nbugs: [one-upstream-session-for-all]\n\
+        clauses: [SESS-12]\nusers: [alice]\nupstreams: [db]\nsteps:\n  - call: db/get_data\n    as: alice\n    \
+        expect: { text: never-there }\n";
+    fs::write(folder.path().join("own/harness.yaml"), file).unwrap();
+    let output = crosstalk(&["--cases", &folder.path().display().to_string()]);
+    assert_eq!(code(&output), 70, "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("alone and through no hub"));
+}
+
+#[test]
+fn a_locale_without_unicode_gets_seven_bits() {
+    let output = Command::new(env!("CARGO_BIN_EXE_crosstalk"))
+        .args(["--isolation", "in-flight@process", "correlation/bob-does-not-wait-for-alice"])
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    let picture: Vec<&str> = said.lines().filter(|line| line.starts_with("      |")).collect();
+    assert!(picture.iter().any(|line| line.contains("<-- here") && line.contains("==")), "{said}");
+    assert!(picture.iter().all(|line| line.is_ascii()), "{said}");
+}

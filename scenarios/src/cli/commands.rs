@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     args::{Chosen, Cli, Color, Command, ListArgs, MutantArgs, RunArgs},
+    patient::Patient,
     traces,
 };
 use crate::{
@@ -118,7 +119,10 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
         mode: args.mode.into(),
         workers: workers(args.workers),
     };
-    let seeds = args.seed..args.seed.saturating_add(u64::try_from(args.repeat.get()).unwrap_or(u64::MAX));
+    let last = u64::try_from(args.repeat.get() - 1).ok().and_then(|more| args.seed.checked_add(more));
+    let Some(last) = last else {
+        return Err(Stop(exit::USAGE, format!("crosstalk: no {} seeds come after {}", args.repeat, args.seed)));
+    };
     let cells = run::plan(&scenarios, &options(args.seed)).len();
     let head = Head {
         target: format!("reference hub, {}", args.isolation.as_deref().unwrap_or("strict")),
@@ -131,9 +135,9 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     // Before anything is written: an isolation that does not exist is a usage error.
     crate::target::reference::Reference::new(args.isolation.as_deref())
         .map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
-    let mut terminal = Terminal::begin(io::stdout().lock(), style(args.color), head)?;
+    let mut terminal = Terminal::begin(Patient::new(io::stdout().lock()), style(args.color), head)?;
     let mut trouble = None;
-    for seed in seeds {
+    for seed in args.seed..=last {
         let options = options(seed);
         let played = run::play(&run::plan(&scenarios, &options), &options, |report| {
             let written = args.traces.as_ref().map_or(Ok(()), |folder| traces::write(folder, &report));
@@ -160,14 +164,11 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     Ok(tally.exit())
 }
 
-/// The flags that make the same run again.
+/// The flags that make the same run again, but for the seed: that is the failing cell's.
 fn flags(args: &RunArgs) -> String {
     let mut flags = String::new();
     if let Some(isolation) = &args.isolation {
         flags.push_str(&format!(" --isolation {isolation}"));
-    }
-    if args.seed != 0 || args.repeat.get() > 1 {
-        flags.push_str(&format!(" --seed {}", args.seed));
     }
     if Mode::from(args.mode) == Mode::Socket {
         flags.push_str(" --mode socket");
@@ -254,7 +255,7 @@ fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
         return Err(Stop(exit::FAILED, message));
     }
     let hunted = mutants::hunt(&scenarios, &options, |_| ControlFlow::Continue(())).map_err(usage)?;
-    matrix::write(&mut io::stdout().lock(), &hunted)?;
+    matrix::write(&mut Patient::new(io::stdout().lock()), &hunted)?;
     let survived = hunted.iter().any(|mutant| mutant.fate == Fate::Survived);
     Ok(if survived { exit::FAILED } else { exit::PASSED })
 }

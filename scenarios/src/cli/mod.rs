@@ -2,9 +2,11 @@
 //!
 //! - [`args`]: what can be said; [`commands`]: what is then done.
 //! - [`traces`]: traces written to files.
+//! - [`patient`]: a reader who leaves does not change the verdict.
 
 mod args;
 mod commands;
+mod patient;
 mod traces;
 
 pub use args::Cli;

@@ -11,8 +11,8 @@ use crate::{
 /// Longest text of an answer that is shown, in characters.
 const LONGEST: usize = 300;
 
-/// The finding, several lines, without a final line break.
-pub fn draw(scenario: &Scenario, grouped: &Grouped, style: Style) -> String {
+/// The finding in words, with the line of the file that was not kept; without a final line break.
+pub fn words(scenario: &Scenario, grouped: &Grouped, style: Style) -> String {
     let finding = &grouped.finding;
     let mut diagnostic = Diagnostic {
         severity: if finding.severity == Severity::Failure { Weight::Error } else { Weight::Warning },
@@ -24,22 +24,29 @@ pub fn draw(scenario: &Scenario, grouped: &Grouped, style: Style) -> String {
         help: None,
     };
     if let Some(crossing) = &finding.crossing {
-        diagnostic
-            .notes
-            .push(format!("crossed   {} of {} reached {}", crossing.what, crossing.owner, crossing.reached));
+        diagnostic.notes.push(format!(
+            "crossed   {} reached {}",
+            owned(&crossing.what, &crossing.owner),
+            crossing.reached
+        ));
     }
-    let cells = if grouped.count > 1 {
-        format!("{} and {} more cells", grouped.cell, grouped.count - 1)
-    } else {
-        grouped.cell.clone()
+    let cells = match grouped.count - 1 {
+        0 => grouped.cell.clone(),
+        1 => format!("{} and 1 more cell", grouped.cell),
+        more => format!("{} and {more} more cells", grouped.cell),
     };
     diagnostic.notes.push(format!("seen in   {cells}"));
-    let mut text = render(&diagnostic, style);
-    if let Some(trace) = &grouped.trace {
-        text.push_str("\n\n");
-        text.push_str(&lanes::draw(trace, finding, style));
-    }
-    text
+    render(&diagnostic, style)
+}
+
+/// The picture of it, where there is a trace to draw.
+pub fn picture(grouped: &Grouped, style: Style) -> Option<String> {
+    grouped.trace.as_ref().map(|trace| lanes::draw(trace, &grouped.finding, style))
+}
+
+/// What crossed, with its owner, who may be part of its name already.
+fn owned(what: &str, owner: &str) -> String {
+    if what.contains(owner) { what.to_owned() } else { format!("{what} of {owner}") }
 }
 
 fn labels(scenario: &Scenario, grouped: &Grouped) -> Vec<Label> {

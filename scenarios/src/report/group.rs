@@ -17,6 +17,8 @@ use crate::{
 pub struct Failing {
     /// Which.
     pub scenario: Arc<Scenario>,
+    /// The first seed under which it did not.
+    pub seed: u64,
     /// Cells of it, by name, that did not pass.
     pub cells: Vec<String>,
     /// What they show, the worst first.
@@ -39,12 +41,18 @@ pub struct Grouped {
 }
 
 impl Failing {
-    /// A scenario of which nothing is known yet.
-    pub fn of(scenario: Arc<Scenario>) -> Self {
-        Self { scenario, cells: Vec::new(), findings: Vec::new(), reasons: Vec::new() }
+    /// The scenario of `report`, of which nothing is told yet.
+    pub fn of(report: &CellReport) -> Self {
+        let (scenario, seed) = (report.scenario.clone(), report.seed);
+        Self { scenario, seed, cells: Vec::new(), findings: Vec::new(), reasons: Vec::new() }
     }
 
-    /// Adds a cell, if there is anything to tell of it.
+    /// Whether there is anything to tell of a cell.
+    pub fn tells(verdict: &Verdict) -> bool {
+        !matches!(verdict, Verdict::Pass | Verdict::NotApplicable { .. })
+    }
+
+    /// Adds a cell of which there is something to tell.
     pub fn add(&mut self, report: &CellReport) {
         match &report.verdict {
             Verdict::Pass | Verdict::NotApplicable { .. } => return,
@@ -63,7 +71,8 @@ impl Failing {
         let mut told: Vec<&Grouped> = Vec::new();
         let mut fresh = Vec::new();
         for finding in findings {
-            let same = |other: &Finding| other.oracle == finding.oracle && other.headline == finding.headline;
+            let same =
+                |other: &Finding| other.oracle == finding.oracle && plain(&other.headline) == plain(&finding.headline);
             if fresh.iter().any(|grouped: &Grouped| same(&grouped.finding))
                 || told.iter().any(|grouped| same(&grouped.finding))
             {
@@ -86,6 +95,16 @@ impl Failing {
         self.findings.extend(fresh);
         self.findings.sort_by_key(weight);
     }
+}
+
+/// A headline without what differs from cell to cell: session ids and exchange numbers, in parentheses.
+fn plain(headline: &str) -> String {
+    let mut parts = headline.split('(');
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
+    }
+    kept
 }
 
 /// The worst first: what crossed, then what was harmed, then what was lost. What a step shows comes before

@@ -31,27 +31,41 @@ struct Row {
 
 /// The picture of the messages that led to `finding`.
 pub fn draw(trace: &Trace, finding: &Finding, style: Style) -> String {
-    let picture = Picture::new(trace, finding.at);
+    let picture = Picture::new(trace, finding, style);
     let mut rows = picture.rows();
     rows.retain(|row| row.at <= finding.at);
     let hidden = rows.len().saturating_sub(MOST_ROWS);
     let shown = &rows[hidden..];
     let mut lines = vec![picture.heads()];
     if hidden > 0 {
-        lines.push(format!("{}  … {hidden} messages before", picture.lanes(style)));
+        let messages = if hidden == 1 { "message" } else { "messages" };
+        lines.push(format!("{}  {} {hidden} {messages} before", picture.lanes(style), dots(style)));
     }
     let last = shown.len().saturating_sub(1);
     for (number, row) in shown.iter().enumerate() {
-        let here = if number == last { "  <-- here" } else { "" };
-        lines.push(format!("{}  {}{here}", picture.arrow(row, style), row.text));
+        let line = |weight, here| format!("{}  {}{here}", picture.arrow(row, weight, style), row.text);
+        lines.push(if number == last {
+            bad(&line(Weight::Heavy, "  <-- here"), style)
+        } else {
+            line(Weight::Light, "")
+        });
     }
     lines.join("\n")
 }
 
+/// How an arrow is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Light,
+    /// The one at which it showed.
+    Heavy,
+}
+
 struct Picture<'t> {
     trace: &'t Trace,
-    /// The event that is the finding.
-    shown: usize,
+    /// The step at which the finding showed.
+    step: usize,
+    style: Style,
     index: Index<'t>,
     lanes: Vec<String>,
     names: BTreeMap<&'t str, String>,
@@ -59,7 +73,7 @@ struct Picture<'t> {
 }
 
 impl<'t> Picture<'t> {
-    fn new(trace: &'t Trace, shown: usize) -> Self {
+    fn new(trace: &'t Trace, finding: &Finding, style: Style) -> Self {
         let index = Index::new(trace);
         let mut lanes: Vec<String> = Vec::new();
         for message in index.messages.values() {
@@ -77,7 +91,8 @@ impl<'t> Picture<'t> {
                 Owner::User(user) => user.to_owned(),
                 Owner::Public | Owner::Unresolved => return None,
             };
-            Some((mark.text, format!("‹{owner}'s›")))
+            let name = if style.unicode { format!("‹{owner}'s›") } else { format!("<{owner}'s>") };
+            Some((mark.text, name))
         });
         let names = names.collect();
         let mut sessions = BTreeMap::new();
@@ -87,17 +102,15 @@ impl<'t> Picture<'t> {
                 sessions.entry((arrival.upstream, session)).or_insert(next);
             }
         }
-        Self { trace, shown, index, lanes, names, sessions }
+        Self { trace, step: finding.step, style, index, lanes, names, sessions }
     }
 
     fn rows(&self) -> Vec<Row> {
         let events = self.trace.events.iter().enumerate();
-        events
-            .filter_map(|(at, event)| self.row(at, event).filter(|_| at == self.shown || !self.handshake(event)))
-            .collect()
+        events.filter_map(|(at, event)| self.row(at, event).filter(|_| !self.handshake(event))).collect()
     }
 
-    /// Handshakes are drawn only where the finding is in one.
+    /// Handshakes of other steps are left out; of the step at which it showed, they may be the finding.
     fn handshake(&self, event: &Event) -> bool {
         let exchange = match event {
             Event::Sent { exchange, .. } | Event::Received { exchange, .. } => Some(*exchange),
@@ -107,7 +120,7 @@ impl<'t> Picture<'t> {
             _ => None,
         };
         let message = exchange.and_then(|exchange| self.index.messages.get(&exchange));
-        message.is_some_and(|message| message.purpose == Purpose::Handshake)
+        message.is_some_and(|message| message.purpose == Purpose::Handshake && message.step != self.step)
     }
 
     fn lane(&self, name: &str) -> usize {
@@ -130,14 +143,14 @@ impl<'t> Picture<'t> {
                     |response| self.named(&rpc::failure(&response).unwrap_or_else(|| said(&response))),
                 );
                 let lane = self.lane(&message.actor.to_string());
-                Some(Row { at, from: self.hub(), to: lane, text: cut(&format!("{status} {text}")) })
+                Some(Row { at, from: self.hub(), to: lane, text: self.cut(&format!("{status} {text}")) })
             }
             Event::Upstream(Entry::Request { upstream, exchange, body, method, .. }) => {
                 let arrival = self.index.arrivals.get(&(upstream.as_str(), *exchange))?;
                 let session = arrival.session.and_then(|session| self.sessions.get(&(arrival.upstream, session)));
                 let session = session.map_or_else(|| "no session".to_owned(), |number| format!("session {number}"));
                 let text = format!("{}, {session}, {}", self.asked(method, body), self.credential(arrival.headers));
-                Some(Row { at, from: self.hub(), to: self.lane(upstream), text: cut(&text) })
+                Some(Row { at, from: self.hub(), to: self.lane(upstream), text: self.cut(&text) })
             }
             Event::Upstream(Entry::Parked { upstream, .. }) => {
                 Some(Row { at, from: self.lane(upstream), to: self.lane(upstream), text: "held".into() })
@@ -161,7 +174,7 @@ impl<'t> Picture<'t> {
             .filter(|arguments| arguments.as_object().is_some_and(|a| !a.is_empty()));
         let arguments =
             arguments.map(|arguments| format!(" {}", self.named(&arguments.to_string()))).unwrap_or_default();
-        cut(&format!("{what}{arguments}"))
+        self.cut(&format!("{what}{arguments}"))
     }
 
     fn credential(&self, headers: &[(String, String)]) -> String {
@@ -182,6 +195,13 @@ impl<'t> Picture<'t> {
             }
         }
         text
+    }
+
+    fn cut(&self, text: &str) -> String {
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}{}", &text[..end], dots(self.style)),
+            None => text.to_owned(),
+        }
     }
 
     fn heads(&self) -> String {
@@ -205,9 +225,11 @@ impl<'t> Picture<'t> {
         canvas
     }
 
-    fn arrow(&self, row: &Row, style: Style) -> String {
+    fn arrow(&self, row: &Row, weight: Weight, style: Style) -> String {
         let mut canvas = self.canvas(style);
         let (line, right, left, stop) = if style.unicode { ('─', '▶', '◀', '◆') } else { ('-', '>', '<', '*') };
+        let line = if weight == Weight::Heavy && style.unicode { '═' } else { line };
+        let line = if weight == Weight::Heavy && !style.unicode { '=' } else { line };
         let (from, to) = (middle(row.from), middle(row.to));
         if from == to {
             canvas[from] = stop;
@@ -241,9 +263,12 @@ fn said(response: &Value) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+fn dots(style: Style) -> &'static str {
+    if style.unicode { "…" } else { "..." }
+}
+
+/// The line at which it showed, red where there is color.
+fn bad(text: &str, style: Style) -> String {
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    if style.color { format!("{red}{text}{red:#}") } else { text.to_owned() }
 }

@@ -62,9 +62,9 @@ impl Tally {
         self.count("fail") + self.count("harness")
     }
 
-    /// Cells that were not judged.
+    /// Cells that the target cannot be asked.
     pub fn skipped(&self) -> u64 {
-        self.count("not-applicable") + self.unverified()
+        self.count("not-applicable")
     }
 
     /// Cells that should have been judged and were not: never green.
@@ -107,10 +107,12 @@ impl Tally {
 
     /// The last line: plain, the same in every mode.
     pub fn last_line(&self) -> String {
-        let skipped = match self.skipped() {
-            0 => String::new(),
-            count => format!(", {count} skipped"),
-        };
-        format!("conformance: {} passed, {} failed{skipped}", self.passed(), self.failed())
+        let mut line = format!("conformance: {} passed, {} failed", self.passed(), self.failed());
+        for (count, word) in [(self.skipped(), "skipped"), (self.unverified(), "not verified")] {
+            if count > 0 {
+                line.push_str(&format!(", {count} {word}"));
+            }
+        }
+        line
     }
 }

@@ -5,6 +5,8 @@ use std::{
     io::{self, Write},
 };
 
+use indexmap::IndexMap;
+
 use super::{failure, group::Failing, tally::Tally};
 use crate::{diagnostics::Style, run::CellReport};
 
@@ -18,7 +20,7 @@ const MOST_SCENARIOS: usize = 12;
 pub struct Head {
     /// `reference`, and its isolation.
     pub target: String,
-    /// The flags that make the same run, beginning with a space.
+    /// The flags that make the same run, each after a space; the seed is left out.
     pub flags: String,
     /// The first seed.
     pub seed: u64,
@@ -36,7 +38,7 @@ pub struct Terminal<W> {
     tally: Tally,
     groups: BTreeMap<String, (u64, u64)>,
     current: Option<String>,
-    failing: Vec<Failing>,
+    failing: IndexMap<String, Failing>,
 }
 
 impl<W: Write> Terminal<W> {
@@ -54,7 +56,7 @@ impl<W: Write> Terminal<W> {
             tally: Tally::default(),
             groups: BTreeMap::new(),
             current: None,
-            failing: Vec::new(),
+            failing: IndexMap::new(),
         })
     }
 
@@ -74,12 +76,8 @@ impl<W: Write> Terminal<W> {
         counts.0 += u64::from(passed);
         counts.1 += 1;
         self.current = Some(group);
-        if self.failing.last().is_none_or(|failing| failing.scenario.id.value != *id) {
-            self.failing.retain(|failing| !failing.cells.is_empty());
-            self.failing.push(Failing::of(report.scenario.clone()));
-        }
-        if let Some(failing) = self.failing.last_mut() {
-            failing.add(report);
+        if Failing::tells(&report.verdict) {
+            self.failing.entry(id.clone()).or_insert_with(|| Failing::of(report)).add(report);
         }
         Ok(())
     }
@@ -89,7 +87,7 @@ impl<W: Write> Terminal<W> {
         if self.head.seeds > 1 {
             return Ok(()); // A line for each seed instead.
         }
-        let (passed, all) = self.groups.get(&group).copied().unwrap_or_default();
+        let (passed, all) = self.groups.remove(&group).unwrap_or_default();
         let word = if passed == all { "ok" } else { "FAILED" };
         writeln!(self.out, "  {group:<14} {passed:>4}/{all:<4} {word}")
     }
@@ -117,8 +115,7 @@ impl<W: Write> Terminal<W> {
     /// What writing says.
     pub fn end(mut self) -> io::Result<Tally> {
         self.end_group()?;
-        let failing: Vec<Failing> =
-            std::mem::take(&mut self.failing).into_iter().filter(|f| !f.cells.is_empty()).collect();
+        let failing: Vec<Failing> = std::mem::take(&mut self.failing).into_values().collect();
         for scenario in failing.iter().take(MOST_SCENARIOS) {
             self.draw(scenario)?;
         }
@@ -144,8 +141,15 @@ impl<W: Write> Terminal<W> {
         for (outcome, reason) in &failing.reasons {
             writeln!(self.out, "\n{outcome}: {reason}")?;
         }
+        let mut drawn = Vec::new();
         for grouped in failing.findings.iter().take(MOST_FINDINGS) {
-            writeln!(self.out, "\n{}", failure::draw(&failing.scenario, grouped, self.style))?;
+            writeln!(self.out, "\n{}", failure::words(&failing.scenario, grouped, self.style))?;
+            let picture = failure::picture(grouped, self.style);
+            // Several oracles tend to speak of one message; it is drawn once.
+            if let Some(picture) = picture.filter(|picture| !drawn.contains(picture)) {
+                writeln!(self.out, "\n{picture}")?;
+                drawn.push(picture);
+            }
         }
         if failing.findings.len() > MOST_FINDINGS {
             writeln!(self.out, "\n   and {} other findings:", failing.findings.len() - MOST_FINDINGS)?;
@@ -157,6 +161,7 @@ impl<W: Write> Terminal<W> {
                 )?;
             }
         }
-        writeln!(self.out, "\n   again   cargo xtask conformance {id}{}", self.head.flags)
+        let seed = if failing.seed == 0 { String::new() } else { format!(" --seed {}", failing.seed) };
+        writeln!(self.out, "\n   again   cargo xtask conformance {id}{}{seed}", self.head.flags)
     }
 }
