@@ -7,15 +7,19 @@ use sha2::Sha256;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
+    catalog::{Owner, cursor::Sealer},
     config::{Config, Credentials, Secret, Server},
     downstream::Session,
     environment::Environment,
     identity::Caller,
     isolation::{
         Isolation, Place, Rule, Scoped, Serial,
-        table::{InFlight, RequestIds, SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions},
+        table::{
+            InFlight, ListCache, ProgressTokens, ReadCache, RequestIds, ResourceOwners, SessionSlots, Sessions,
+            UpstreamCredentials, UpstreamSessions,
+        },
     },
-    relay::{CallHandle, Delivery, UpstreamSession},
+    relay::{Claimed, Delivery, Kept, Progress, UpstreamSession},
     upstream::{Client, Fault},
 };
 
@@ -28,7 +32,11 @@ pub struct Hub {
     pub(crate) sessions: Scoped<Sessions, Arc<Session>>,
     pub(crate) upstream_sessions: Scoped<UpstreamSessions, Arc<UpstreamSession>, Fault>,
     pub(crate) in_flight: Scoped<InFlight, mpsc::Sender<Delivery>>,
-    pub(crate) request_ids: Scoped<RequestIds, CallHandle>,
+    pub(crate) request_ids: Scoped<RequestIds, Claimed>,
+    pub(crate) progress_tokens: Scoped<ProgressTokens, Progress>,
+    pub(crate) resource_owners: Scoped<ResourceOwners, Owner>,
+    pub(crate) list_cache: Scoped<ListCache, Kept>,
+    pub(crate) read_cache: Scoped<ReadCache, Kept>,
     pub(crate) session_slots: Scoped<SessionSlots, Arc<Semaphore>>,
     upstream_credentials: Scoped<UpstreamCredentials, Acting>,
     /// Numbers calls over the whole process, for the log and as the narrowest scope.
@@ -37,6 +45,8 @@ pub struct Hub {
     session_numbers: Serial,
     /// Lets one call through at a time, while `calls-run-side-by-side` is switched off.
     pub(crate) turnstile: Semaphore,
+    /// Seals the cursors of merged lists.
+    pub(crate) sealer: Sealer,
     /// Keys the hash in `User-Session-Id`.
     pepper: [u8; 32],
 }
@@ -91,12 +101,18 @@ impl Hub {
         }
         let mut pepper = [0; 32];
         environment.random.fill(&mut pepper).map_err(HubError::Random)?;
+        let sealer = Sealer::new(environment.random.as_ref()).map_err(HubError::Random)?;
         Ok(Arc::new(Self {
+            sealer,
             client: Client::new(environment.connector.clone(), config.limits.connect_timeout),
             sessions: Scoped::new(&isolation),
             upstream_sessions: Scoped::new(&isolation),
             in_flight: Scoped::new(&isolation),
             request_ids: Scoped::new(&isolation),
+            progress_tokens: Scoped::new(&isolation),
+            resource_owners: Scoped::new(&isolation),
+            list_cache: Scoped::new(&isolation),
+            read_cache: Scoped::new(&isolation),
             session_slots: Scoped::new(&isolation),
             upstream_credentials: Scoped::new(&isolation),
             calls: Serial::default(),
@@ -109,19 +125,19 @@ impl Hub {
         }))
     }
 
-    /// The server of a session. Routes are checked before a session exists, so it is there.
-    pub(crate) fn server(&self, route: &str) -> Result<&Server, Fault> {
-        self.config.servers.get(route).ok_or_else(|| Fault::Internal { detail: format!("no server {route}") })
+    /// A server. Routes are checked before anything is carried, so it is there.
+    pub(crate) fn server(&self, name: &str) -> Result<&Server, Fault> {
+        self.config.servers.get(name).ok_or_else(|| Fault::Internal { detail: format!("no server {name}") })
     }
 
-    /// Where a caller stands on a route.
-    pub(crate) fn place(&self, caller: &Caller, route: &Arc<str>) -> Place {
-        let credential = match self.config.servers.get(route).map(|server| server.credentials) {
+    /// Where a caller stands at a server, or on a route of several, which is nobody's account anywhere.
+    pub(crate) fn place(&self, caller: &Caller, server_or_route: &Arc<str>) -> Place {
+        let credential = match self.config.servers.get(server_or_route).map(|server| server.credentials) {
             Some(Credentials::Shared) => "of the hub",
             Some(Credentials::PerUser) => &caller.principal,
             Some(Credentials::None) | None => "",
         };
-        Place::of(caller).towards(route, credential)
+        Place::of(caller).towards(server_or_route, credential)
     }
 
     /// Whom the hub acts as for a caller.

@@ -4,11 +4,12 @@
 //! In reading order, from the socket inwards:
 //! - [`config`], [`environment`]: what the operator decides, and what the hub takes from outside.
 //! - [`edge`]: connections, limits, and the gate at which a caller is checked; [`identity`]: the result.
-//! - [`downstream`]: client sessions and their HTTP.
+//! - [`downstream`]: client sessions and their HTTP; [`catalog`]: what a caller may see and use.
 //! - [`relay`]: one request's way, and back; [`upstream`]: what is sent to servers, and as whom.
 //! - [`envelope`]: JSON-RPC as bytes.
 //! - [`isolation`]: every table that callers share, and how narrow it is. Start here if you audit.
 
+mod catalog;
 pub mod config;
 mod downstream;
 pub mod edge;

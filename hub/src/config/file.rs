@@ -10,6 +10,8 @@ pub(super) struct File {
     #[serde(default = "anywhere_on_loopback")]
     pub(super) listen: String,
     pub(super) servers: BTreeMap<String, Server>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<String, Vec<String>>,
     pub(super) users: BTreeMap<String, User>,
     #[serde(default)]
     pub(super) limits: Limits,
@@ -30,6 +32,7 @@ pub(super) struct Server {
     pub(super) identity_headers: Switch,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
+    pub(super) cache: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -54,6 +57,8 @@ pub(super) enum Switch {
 pub(super) struct User {
     pub(super) keys: Vec<Key>,
     pub(super) servers: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) tools: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) credentials: BTreeMap<String, Credential>,
 }

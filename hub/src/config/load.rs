@@ -1,69 +1,19 @@
 //! From the file to a configuration without doubt in it. Every problem is told at once.
 
-use std::{collections::BTreeMap, env, fmt, fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fmt, fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{Limits, Secret, file};
+use super::{Config, Credentials, Key, Limits, Secret, Server, User, file};
 
-/// What a hub runs on.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where to listen.
-    pub listen: SocketAddr,
-    /// The upstream servers, by the name of their route.
-    pub servers: BTreeMap<Arc<str>, Server>,
-    /// The users, by name.
-    pub users: BTreeMap<Arc<str>, User>,
-    /// The limits.
-    pub limits: Limits,
-}
-
-/// One upstream server.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Its MCP endpoint.
-    pub uri: Uri,
-    /// Whose credential is used there.
-    pub credentials: Credentials,
-    /// The hub's own credential, if it has one.
-    pub service_credential: Option<Secret>,
-    /// Whether it is told who calls.
-    pub identity_headers: bool,
-    /// Headers for every request.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// Whose credential is used at a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credentials {
-    /// The caller's own.
-    PerUser,
-    /// The hub's, for everybody.
-    Shared,
-    /// None.
-    None,
-}
-
-/// One user.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// Their keys.
-    pub keys: Vec<Key>,
-    /// The servers they may use; `None` is all.
-    pub servers: Option<Vec<Arc<str>>>,
-    /// Their own credentials, by server.
-    pub credentials: BTreeMap<Arc<str>, Secret>,
-}
-
-/// A key, as far as the hub knows it.
-#[derive(Debug, Clone)]
-pub struct Key {
-    /// Its name, unique for its user.
-    pub id: Arc<str>,
-    /// SHA-256 of the key.
-    pub sha256: [u8; 32],
-}
+/// No answer is given again for longer than this: a right that was taken away must be felt soon.
+const LONGEST_CACHE: Duration = Duration::from_secs(5 * 60);
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,21 +88,17 @@ impl Problems {
             .into_iter()
             .filter_map(|(name, server)| Some((name.as_str().into(), self.server(&name, server)?)));
         let servers = servers.collect();
+        let groups = self.groups(file.groups, &names);
         let users: BTreeMap<Arc<str>, User> =
             file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
         self.distinct_keys(&users);
         let limits = self.limits(&file.limits);
-        Some(Config { listen: listen.ok()?, servers, users, limits })
+        Some(Config { listen: listen.ok()?, servers, groups, users, limits })
     }
 
     fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
         let place = format!("servers.{name}");
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            self.add(
-                &place,
-                "a name has lower-case letters, digits and dashes only: it is a part of the route /mcp/<name>",
-            );
-        }
+        self.route_name(name, &place);
         let service_credential = server
             .service_credential
             .and_then(|credential| self.credential(&format!("{place}.service-credential"), credential));
@@ -180,7 +126,55 @@ impl Problems {
             );
         }
         let identity_headers = server.identity_headers == file::Switch::On;
-        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers })
+        let cache = server.cache.as_deref().map(|written| (written, duration(written)));
+        let cache = cache.and_then(|(written, cache)| {
+            if !cache.is_some_and(|cache| (Duration::from_secs(1)..=LONGEST_CACHE).contains(&cache)) {
+                self.add(&place, format_args!("cache: `{written}`; write a time from 1s to 5m, for example 30s"));
+            }
+            cache
+        });
+        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers, cache })
+    }
+
+    fn route_name(&mut self, name: &str, place: &str) {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            self.add(
+                place,
+                "a name has lower-case letters, digits and dashes only: it is a part of the route /mcp/<name>",
+            );
+        }
+    }
+
+    fn groups(
+        &mut self,
+        groups: BTreeMap<String, Vec<String>>,
+        servers: &[Arc<str>],
+    ) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
+        let mut checked = BTreeMap::new();
+        for (name, members) in groups {
+            let place = format!("groups.{name}");
+            self.route_name(&name, &place);
+            if servers.iter().any(|server| **server == *name) {
+                self.add(&place, "a server has this name too, and both would be the route /mcp/<name>; rename one");
+            }
+            if members.is_empty() {
+                self.add(&place, "there is no server in it; name at least one");
+            }
+            let members = members.iter().filter_map(|member| self.known_server(member, &place, servers));
+            let members: BTreeSet<Arc<str>> = members.collect();
+            checked.insert(name.as_str().into(), members.into_iter().collect());
+        }
+        checked
+    }
+
+    fn known_server(&mut self, name: &str, place: &str, servers: &[Arc<str>]) -> Option<Arc<str>> {
+        let found = servers.iter().find(|server| ***server == *name).cloned();
+        if found.is_none() {
+            let near = servers.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            self.add(place, format_args!("there is no server `{name}`{near}"));
+        }
+        found
     }
 
     fn user(&mut self, name: &str, user: file::User, servers: &[Arc<str>]) -> User {
@@ -205,28 +199,23 @@ impl Problems {
                 ),
             }
         }
-        let mut known = |name: &str, place: &str| {
-            let found = servers.iter().find(|server| ***server == *name).cloned();
-            if found.is_none() {
-                let near = servers.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
-                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                self.add(place, format_args!("there is no server `{name}`{near}"));
-            }
-            found
-        };
-        let allowed = user
-            .servers
-            .map(|names| names.iter().filter_map(|name| known(name, &format!("{place}.servers"))).collect::<Vec<_>>());
-        let named: Vec<_> = user
-            .credentials
-            .into_iter()
-            .filter_map(|(server, credential)| Some((known(&server, &format!("{place}.credentials"))?, credential)))
-            .collect();
-        let credentials = named.into_iter().filter_map(|(server, credential)| {
-            let secret = self.credential(&format!("{place}.credentials.{server}"), credential)?;
-            Some((server, secret))
+        let allowed = user.servers.map(|names| {
+            let place = format!("{place}.servers");
+            names.iter().filter_map(|name| self.known_server(name, &place, servers)).collect()
         });
-        User { keys, servers: allowed, credentials: credentials.collect() }
+        let mut tools = BTreeMap::new();
+        for (server, names) in user.tools {
+            if let Some(server) = self.known_server(&server, &format!("{place}.tools"), servers) {
+                tools.insert(server, names.into_iter().collect());
+            }
+        }
+        let mut credentials = BTreeMap::new();
+        for (server, credential) in user.credentials {
+            let known = self.known_server(&server, &format!("{place}.credentials"), servers);
+            let secret = self.credential(&format!("{place}.credentials.{server}"), credential);
+            credentials.extend(known.zip(secret));
+        }
+        User { keys, servers: allowed, tools, credentials }
     }
 
     /// A key that two users hold would make one of them the other.

@@ -1,14 +1,16 @@
-//! What the operator writes: servers, users, limits.
+//! What the operator writes: servers, groups, users, limits.
 //!
 //! - [`secret`]: words that are never printed.
 //! - [`mod@file`]: the file as it is written, strict; [`limits`]: its limits, with their defaults.
-//! - [`load`]: from the file to a configuration without doubt in it.
+//! - [`model`]: what a hub runs on; [`load`]: from the file to it.
 
 mod file;
 mod limits;
 mod load;
+mod model;
 mod secret;
 
 pub use limits::Limits;
-pub use load::{Config, ConfigError, Credentials, Key, Server, User};
+pub use load::ConfigError;
+pub use model::{Config, Credentials, Key, Server, User};
 pub use secret::Secret;

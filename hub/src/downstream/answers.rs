@@ -34,19 +34,15 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// An event stream of what a call has to say. Its first step is known already.
-pub(crate) fn stream(
-    first: Step,
-    rest: mpsc::Receiver<Step>,
-    write: impl Fn(Step) -> String + Send + 'static,
-) -> Response<Body> {
-    let events = stream::unfold((Some(first), rest, write), |(first, mut rest, write)| async move {
+/// An event stream of what a call has to say, or several calls. A first step may be known already.
+pub(crate) fn stream(first: Option<Step>, rest: mpsc::Receiver<Step>) -> Response<Body> {
+    let events = stream::unfold((first, rest), |(first, mut rest)| async move {
         let step = match first {
             Some(step) => step,
             None => rest.recv().await?,
         };
-        let event = Ok::<_, Infallible>(Frame::data(Bytes::from(sse::event(&write(step)))));
-        Some((event, (None, rest, write)))
+        let event = Ok::<_, Infallible>(Frame::data(Bytes::from(sse::event(&step.into_text()))));
+        Some((event, (None, rest)))
     });
     event_stream(StreamBody::new(events).boxed_unsync())
 }
@@ -68,7 +64,8 @@ pub(crate) fn error(status: StatusCode, id: &str, code: i64, message: &str) -> R
     json(status, error_text(id, code, message, None))
 }
 
-fn error_text(id: &str, code: i64, message: &str, data: Option<Value>) -> String {
+/// The text of a JSON-RPC error of the hub's own.
+pub(crate) fn error_text(id: &str, code: i64, message: &str, data: Option<Value>) -> String {
     let mut error = json!({ "code": code, "message": message });
     if let Some(data) = data {
         error["data"] = data;

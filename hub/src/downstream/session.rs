@@ -2,17 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::REVISIONS;
+use super::{Checked, REVISIONS};
 use crate::{
-    envelope::{Message, object::Object},
+    catalog::{self, Reach, Route},
+    envelope::{Message, Object},
     hub::Hub,
     identity::Caller,
-    isolation::{Activity, Rule},
-    relay::{self, UpstreamSession},
+    isolation::{Activity, Place, Rule},
+    relay::{self, UpstreamSession, Visit},
     upstream::Fault,
 };
 
@@ -29,12 +29,25 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// The `initialize` that opened it, as it goes upstream.
     pub(crate) opening: String,
+    /// Who says to an upstream that the handshake is over.
+    pub(crate) greeting: Greeting,
+    /// The revision of this session, where the hub itself negotiated it.
+    revision: &'static str,
     /// When it was used, and how much of it is in flight.
     pub(crate) activity: Arc<Activity>,
     /// Told to everything that belongs to it when it ends.
     pub(crate) ended: CancellationToken,
     /// Its place under the cap, free again when the last part of it is gone.
     _slot: Option<OwnedSemaphorePermit>,
+}
+
+/// Who ends the handshake with an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// The client, whose own handshake it is.
+    OfTheClient,
+    /// The hub, which opens upstreams of a merged route when they are first needed.
+    OfTheHub,
 }
 
 /// A session cannot be opened.
@@ -54,16 +67,17 @@ impl From<Fault> for NotOpened {
     }
 }
 
-/// Opens a session here and at its upstream.
+/// Opens a session here, and at its upstream where there is only one. The answer to `initialize` is the upstream's
+/// own, or for several of them the hub's.
 pub(super) async fn open(
-    hub: &Arc<Hub>,
-    caller: &Caller,
-    route: &Arc<str>,
+    checked: &Checked,
     hello: &Message<'_>,
     brought: Option<&str>,
-    authorization: Option<&HeaderValue>,
-) -> Result<(Arc<Session>, Arc<UpstreamSession>), NotOpened> {
-    hub.acting(caller, route).await?; // Who is not linked is told so before anything goes upstream.
+) -> Result<(Arc<Session>, String), NotOpened> {
+    let Checked { hub, caller, route, .. } = checked;
+    if let Reach::Server(server) = &route.reach {
+        hub.acting(caller, server).await?; // Who is not linked is told so before anything goes upstream.
+    }
     let slot = slot(hub, caller, route).await?;
     let id = match brought.filter(|_| !hub.isolation.keeps(Rule::MintSessionIds)) {
         Some(id) => id.to_owned(),
@@ -72,32 +86,49 @@ pub(super) async fn open(
     let session = Arc::new(Session {
         key: id.as_str().into(),
         caller: caller.clone(),
-        route: route.clone(),
+        route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
         opening: opening(hello),
+        greeting: match route.reach {
+            Reach::Server(_) => Greeting::OfTheClient,
+            Reach::Merged(_) => Greeting::OfTheHub,
+        },
+        revision: asked_revision(hello),
         activity: Activity::now(),
         ended: CancellationToken::new(),
         _slot: slot,
     });
-    let upstream = relay::upstream_session(hub, caller, &session, authorization).await?;
-    let refused = Object::read(&upstream.welcome).is_ok_and(|answer| answer.get("error").is_some());
-    if refused {
-        hub.upstream_sessions.evict(&session.key).await;
-        return Err(NotOpened::Refused(upstream));
+    let welcome = match &route.reach {
+        Reach::Merged(_) => catalog::welcome(session.revision),
+        Reach::Server(server) => {
+            let upstream = relay::upstream_session(&checked.visit(&session).to(server)).await?;
+            if Object::read(&upstream.welcome).is_ok_and(|answer| answer.get("error").is_some()) {
+                hub.upstream_sessions.evict(&session.key).await;
+                return Err(NotOpened::Refused(upstream));
+            }
+            upstream.welcome.clone()
+        }
+    };
+    let place = place(hub, caller, route).in_session(&session.key);
+    hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
+    Ok((session, welcome))
+}
+
+/// The revision that a session speaks.
+pub(super) async fn revision(visit: &Visit, route: &Route) -> Result<String, Fault> {
+    match &route.reach {
+        Reach::Merged(_) => Ok(visit.session.revision.to_owned()),
+        Reach::Server(server) => Ok(relay::upstream_session(&visit.to(server)).await?.revision.clone()),
     }
-    let place = hub.place(caller, route).in_session(&session.key);
-    hub.sessions.insert(&place, name(hub, route, &id), session.clone()).await.map_err(Fault::from)?;
-    Ok((session, upstream))
+}
+
+fn place(hub: &Hub, caller: &Caller, route: &Route) -> Place {
+    hub.place(caller, &route.name)
 }
 
 /// The session with this id, where this caller on this route has one.
-pub(super) async fn find(
-    hub: &Hub,
-    caller: &Caller,
-    route: &Arc<str>,
-    id: &str,
-) -> Result<Option<Arc<Session>>, Fault> {
-    let found = hub.sessions.get(&hub.place(caller, route), &name(hub, route, id)).await?;
+pub(super) async fn find(hub: &Hub, caller: &Caller, route: &Route, id: &str) -> Result<Option<Arc<Session>>, Fault> {
+    let found = hub.sessions.get(&place(hub, caller, route), &name(hub, &route.name, id)).await?;
     if let Some(session) = &found {
         session.activity.touch();
     }
@@ -111,9 +142,9 @@ fn name(hub: &Hub, route: &Arc<str>, id: &str) -> (Arc<str>, String) {
 }
 
 /// A place under the user's cap. Whoever is over it is refused; nobody else pays.
-async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Arc<str>) -> Result<Option<OwnedSemaphorePermit>, NotOpened> {
+async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Route) -> Result<Option<OwnedSemaphorePermit>, NotOpened> {
     let cap = hub.config.limits.sessions_per_user;
-    let place = hub.place(caller, route);
+    let place = place(hub, caller, route);
     let slots = hub.session_slots.get_or_insert_with(&place, (), || Arc::new(Semaphore::new(cap)));
     let slots = slots.await.map_err(Fault::from)?;
     match slots.try_acquire_owned() {
@@ -145,6 +176,12 @@ fn opening(hello: &Message<'_>) -> String {
     }
 }
 
+/// The revision that a client asks for, if the hub speaks it; otherwise the newest.
+fn asked_revision(hello: &Message<'_>) -> &'static str {
+    let asked = hello.params.and_then(|params| Object::read(params).ok()?.string("protocolVersion"));
+    REVISIONS.into_iter().find(|revision| Some(*revision) == asked.as_deref()).unwrap_or(REVISIONS[0])
+}
+
 fn with_revision(hello: &str) -> String {
     let revision = format!("\"{}\"", REVISIONS[0]);
     let replaced = Message::read(hello).ok().and_then(|message| {
@@ -162,13 +199,17 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     }
     session.ended.cancel();
     let upstreams = hub.upstream_sessions.evict(&session.key).await;
+    hub.resource_owners.evict(&session.key).await;
+    hub.list_cache.evict(&session.key).await;
+    hub.read_cache.evict(&session.key).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
         relay::close(hub, session, upstreams);
     }
-    tracing::info!(user = %session.caller.principal, server = %session.route, session = %session.name, "session ended");
+    tracing::info!(user = %session.caller.principal, route = %session.route, session = %session.name, "session ended");
 }
 
-/// Ends sessions that have been idle for too long, for as long as the hub runs.
+/// Ends sessions that have been idle for too long and forgets answers that are no longer fresh, for as long as the
+/// hub runs.
 pub(crate) async fn sweep(hub: Arc<Hub>) {
     let idle = hub.config.limits.session_idle;
     if !hub.isolation.keeps(Rule::ReapIdleSessions) {
@@ -178,6 +219,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
     let pause = (idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(30));
     loop {
         tokio::time::sleep(pause).await;
+        relay::sweep_caches(&hub);
         for session in hub.sessions.everything() {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;

@@ -4,37 +4,51 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION};
-use tokio::sync::mpsc;
 
 use super::{
     REVISIONS,
     answers::{self, Body},
+    batch,
     session::{self, NotOpened, Session},
 };
 use crate::{
-    envelope::{Id, Kind, Malformed, Message, object::Object},
+    catalog::{self, Reach, Route, rights},
+    envelope::{Id, Kind, Malformed, Message, Object},
     hub::Hub,
     identity::Caller,
     isolation::Rule,
-    relay::{self, Refused, Step},
+    relay::{self, Asker, Refused, Reply, Step, Visit},
     upstream::{Fault, headers},
 };
 
 /// A request that has passed the gate.
 pub(crate) struct Checked {
+    pub(crate) hub: Arc<Hub>,
     pub(crate) caller: Caller,
-    pub(crate) route: Arc<str>,
+    pub(crate) route: Route,
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
+impl Checked {
+    /// Its way on, inside this session.
+    pub(super) fn visit(&self, session: &Arc<Session>) -> Visit {
+        Visit {
+            hub: self.hub.clone(),
+            caller: self.caller.clone(),
+            session: session.clone(),
+            authorization: self.headers.get(AUTHORIZATION).cloned(),
+        }
+    }
+}
+
 /// Answers it.
-pub(crate) async fn handle(hub: &Arc<Hub>, request: Checked) -> Response<Body> {
+pub(crate) async fn handle(request: Checked) -> Response<Body> {
     let answered = match request.method {
-        Method::POST => post(hub, &request).await,
-        Method::DELETE => delete(hub, &request).await,
-        _ => match in_session(hub, &request).await {
+        Method::POST => post(&request).await,
+        Method::DELETE => delete(&request).await,
+        _ => match in_session(&request).await {
             Ok(_) => Ok(answers::method_not_allowed()),
             Err(refusal) => Err(refusal),
         },
@@ -43,43 +57,39 @@ pub(crate) async fn handle(hub: &Arc<Hub>, request: Checked) -> Response<Body> {
 }
 
 /// A refusal is an answer too; it is boxed because answers are large and most requests have none.
-type Refusal = Box<Response<Body>>;
+pub(super) type Refusal = Box<Response<Body>>;
 
-async fn post(hub: &Arc<Hub>, request: &Checked) -> Result<Response<Body>, Refusal> {
+async fn post(request: &Checked) -> Result<Response<Body>, Refusal> {
     let text = std::str::from_utf8(&request.body).map_err(|_| malformed(-32700, "the body is not UTF-8"))?;
-    let message = Message::read(text).map_err(|error| match error {
-        Malformed::Json(_) => malformed(-32700, &error.to_string()),
-        Malformed::Envelope(_) | Malformed::Depth => malformed(-32600, &error.to_string()),
-    })?;
+    if text.trim_start().starts_with('[') {
+        return batch::post(request, text).await;
+    }
+    let message = read(text)?;
     spoken_revision(request, &message)?;
+    if matches!(&message.kind, Kind::Request { method, .. } if method == "initialize") {
+        return Ok(initialize(request, &message).await);
+    }
+    let visit = request.visit(&in_session(request).await?);
     match &message.kind {
-        Kind::Request { method, .. } if method == "initialize" => Ok(initialize(hub, request, &message).await),
         Kind::Request { id, method } => {
-            let session = in_session(hub, request).await?;
-            if method == "ping" {
-                return Ok(answers::json(
-                    StatusCode::OK,
-                    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, raw_id(&message)),
-                ));
-            }
-            Ok(call(hub, request, &session, &message, id.clone()).await)
+            Ok(answered(reply(&visit, &request.route, &message, id.clone(), method).await).await)
         }
-        Kind::Notification { method } => {
-            let session = in_session(hub, request).await?;
-            let told = relay::notify(hub, &request.caller, &session, request.authorization(), &message, method).await;
-            if let Err(fault) = told {
-                tracing::debug!(server = %request.route, %fault, "a notification was lost");
-            }
-            Ok(answers::empty(StatusCode::ACCEPTED))
-        }
-        Kind::Response { .. } => {
-            in_session(hub, request).await?; // Nothing was asked of the client, so this answers nothing.
+        Kind::Notification { .. } | Kind::Response { .. } => {
+            told(&visit, &request.route, &message).await;
             Ok(answers::empty(StatusCode::ACCEPTED))
         }
     }
 }
 
-fn malformed(code: i64, message: &str) -> Refusal {
+/// Reads one message.
+pub(super) fn read(text: &str) -> Result<Message<'_>, Refusal> {
+    Message::read(text).map_err(|error| match error {
+        Malformed::Json(_) => malformed(-32700, &error.to_string()),
+        Malformed::Envelope(_) | Malformed::Depth => malformed(-32600, &error.to_string()),
+    })
+}
+
+pub(super) fn malformed(code: i64, message: &str) -> Refusal {
     Box::new(answers::error(StatusCode::BAD_REQUEST, "null", code, message))
 }
 
@@ -107,10 +117,9 @@ fn requested_in_meta(message: &Message<'_>) -> String {
     meta.and_then(|meta| meta.string("io.modelcontextprotocol/protocolVersion")).unwrap_or_default()
 }
 
-async fn initialize(hub: &Arc<Hub>, request: &Checked, message: &Message<'_>) -> Response<Body> {
+async fn initialize(request: &Checked, message: &Message<'_>) -> Response<Body> {
     let brought = request.headers.get(headers::SESSION).and_then(|id| id.to_str().ok());
-    let opened = session::open(hub, &request.caller, &request.route, message, brought, request.authorization()).await;
-    let (session, upstream) = match opened {
+    let (session, welcome) = match session::open(request, message, brought).await {
         Ok(opened) => opened,
         Err(NotOpened::OverCap) => {
             let text =
@@ -118,10 +127,14 @@ async fn initialize(hub: &Arc<Hub>, request: &Checked, message: &Message<'_>) ->
             return answers::error(StatusCode::TOO_MANY_REQUESTS, raw_id(message), -32000, text);
         }
         Err(NotOpened::Refused(upstream)) => return answers::json(StatusCode::OK, with_id(&upstream.welcome, message)),
-        Err(NotOpened::Fault(fault)) => return failed(hub, request, message, &fault).await,
+        Err(NotOpened::Fault(fault)) => {
+            let bearer = request.hub.acting(&request.caller, &request.route.name).await.ok().and_then(|a| a.bearer);
+            let text = answers::fault(&request.hub, &request.route.name, bearer.as_ref(), raw_id(message), &fault);
+            return answers::json(StatusCode::OK, text);
+        }
     };
-    tracing::info!(user = %request.caller.principal, server = %request.route, session = %session.name, "session opened");
-    let mut response = answers::json(StatusCode::OK, with_id(&upstream.welcome, message));
+    tracing::info!(user = %request.caller.principal, route = %request.route.name, session = %session.name, "session opened");
+    let mut response = answers::json(StatusCode::OK, with_id(&welcome, message));
     if let Ok(id) = HeaderValue::try_from(&*session.key) {
         response.headers_mut().insert(headers::SESSION, id);
     }
@@ -136,69 +149,79 @@ fn with_id(answer: &str, asked: &Message<'_>) -> String {
     }
 }
 
-async fn failed(hub: &Hub, request: &Checked, message: &Message<'_>, fault: &Fault) -> Response<Body> {
-    answers::json(StatusCode::OK, fault_text(hub, request, raw_id(message), fault).await)
-}
-
-async fn fault_text(hub: &Hub, request: &Checked, id: &str, fault: &Fault) -> String {
-    let acting = hub.acting(&request.caller, &request.route).await.ok();
-    let bearer = acting.and_then(|acting| acting.bearer);
-    answers::fault(hub, &request.route, bearer.as_ref(), id, fault)
-}
-
-async fn call(
-    hub: &Arc<Hub>,
-    request: &Checked,
-    session: &Arc<Session>,
-    message: &Message<'_>,
-    id: Id,
-) -> Response<Body> {
-    let begun = relay::call(hub, &request.caller, session, request.authorization(), message, id).await;
-    let mut steps = match begun {
-        Ok(steps) => steps,
-        Err(Refused::DuplicateId) => {
-            let text = "this request id is in flight in this session already";
-            return answers::error(StatusCode::OK, raw_id(message), -32600, text);
-        }
-        Err(Refused::TooMany) => {
-            let text = "this session has as many calls in flight as its limit allows";
-            return answers::error(StatusCode::OK, raw_id(message), -32000, text);
-        }
-        Err(Refused::Fault(fault)) => return failed(hub, request, message, &fault).await,
+/// What a request inside a session is answered.
+pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, id: Id, method: &str) -> Reply {
+    let raw_id = raw_id(message);
+    if method == "ping" {
+        return Reply::Whole(format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{{}}}}"#));
+    }
+    let (replied, server) = match &route.reach {
+        Reach::Merged(servers) => (catalog::answer(visit, servers, message, method, id).await, &route.name),
+        Reach::Server(server) => (direct(visit, server, message, method, id).await, server),
     };
-    match steps.recv().await {
-        None => answers::nothing(),
-        Some(Step::Answer { text, streamed: false }) => answers::json(StatusCode::OK, text),
-        Some(Step::Fault(fault)) => failed(hub, request, message, &fault).await,
-        Some(first) => streamed(hub, request, message, first, steps).await,
+    let refused = |code, text: &str| Reply::Whole(answers::error_text(raw_id, code, text, None));
+    match replied {
+        Ok(reply) => reply,
+        Err(Refused::DuplicateId) => refused(-32600, "this request id is in flight in this session already"),
+        Err(Refused::TooMany) => refused(-32000, &Fault::TooMany.to_string()),
+        Err(Refused::Fault(fault)) => Reply::Whole(visit.to(server).phrase(raw_id, &fault).await),
     }
 }
 
-/// An answer that comes as a stream. Faults on the way are written as the response they stand for.
-async fn streamed(
-    hub: &Arc<Hub>,
-    request: &Checked,
+/// On a route of one server everything goes there as it came, but for tools that this user may not use.
+async fn direct(
+    visit: &Visit,
+    server: &Arc<str>,
     message: &Message<'_>,
-    first: Step,
-    rest: mpsc::Receiver<Step>,
-) -> Response<Body> {
-    let acting = hub.acting(&request.caller, &request.route).await.ok();
-    let bearer = acting.and_then(|acting| acting.bearer);
-    let (hub, route, id) = (hub.clone(), request.route.clone(), raw_id(message).to_owned());
-    answers::stream(first, rest, move |step| match step {
-        Step::Notification(text) | Step::Answer { text, .. } => text,
-        Step::Fault(fault) => answers::fault(&hub, &route, bearer.as_ref(), &id, &fault),
-    })
+    method: &str,
+    id: Id,
+) -> Result<Reply, Refused> {
+    if method == "tools/call" {
+        let name = message.params.and_then(|params| Object::read(params).ok()?.string("name")).unwrap_or_default();
+        if !rights::may_call(&visit.hub, &visit.caller.principal, server, &name) {
+            let text = format!("there is no `{name}` here, or you may not use it");
+            return Ok(Reply::Whole(answers::error_text(raw_id(message), -32602, &text, None)));
+        }
+    }
+    Ok(Reply::Steps(relay::call(&visit.to(server), message, Asker::Client(id)).await?))
 }
 
-async fn delete(hub: &Arc<Hub>, request: &Checked) -> Result<Response<Body>, Refusal> {
-    let session = in_session(hub, request).await?;
-    session::end(hub, &session).await;
+async fn answered(reply: Reply) -> Response<Body> {
+    let mut steps = match reply {
+        Reply::Whole(text) => return answers::json(StatusCode::OK, text),
+        Reply::Steps(steps) => steps,
+    };
+    match steps.recv().await {
+        None => answers::nothing(),
+        Some(Step::Answer { text, streamed: false } | Step::Failed { text, .. }) => answers::json(StatusCode::OK, text),
+        Some(first) => answers::stream(Some(first), steps),
+    }
+}
+
+/// A message that nobody answers.
+pub(super) async fn told(visit: &Visit, route: &Route, message: &Message<'_>) {
+    let Kind::Notification { method } = &message.kind else {
+        return; // Nothing was asked of the client, so a response answers nothing.
+    };
+    let passed = match &route.reach {
+        _ if method == "notifications/cancelled" => relay::cancel(visit, message).await,
+        Reach::Server(server) => relay::notify(&visit.to(server), message).await,
+        Reach::Merged(_) => Ok(()), // The handshake ends here, and nothing else is promised to several servers.
+    };
+    if let Err(fault) = passed {
+        tracing::debug!(route = %route.name, %fault, "a notification was lost");
+    }
+}
+
+async fn delete(request: &Checked) -> Result<Response<Body>, Refusal> {
+    let session = in_session(request).await?;
+    session::end(&request.hub, &session).await;
     Ok(answers::empty(StatusCode::NO_CONTENT))
 }
 
 /// The session that a request presents, if it is this caller's on this route.
-async fn in_session(hub: &Arc<Hub>, request: &Checked) -> Result<Arc<Session>, Refusal> {
+pub(super) async fn in_session(request: &Checked) -> Result<Arc<Session>, Refusal> {
+    let hub = &request.hub;
     let mut presented = request.headers.get_all(headers::SESSION).iter();
     let id = match (presented.next(), presented.next()) {
         (Some(id), None) => id,
@@ -223,10 +246,4 @@ async fn in_session(hub: &Arc<Hub>, request: &Checked) -> Result<Arc<Session>, R
 fn missing(hub: &Hub) -> Result<Arc<Session>, Refusal> {
     let some_live_one = hub.sessions.everything().pop().filter(|_| !hub.isolation.keeps(Rule::RefuseMissingSessionId));
     some_live_one.ok_or_else(|| Box::new(answers::missing_session()))
-}
-
-impl Checked {
-    fn authorization(&self) -> Option<&HeaderValue> {
-        self.headers.get(AUTHORIZATION)
-    }
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    catalog::{self, Route},
     downstream::{
         self, Checked,
         answers::{self, Body},
@@ -46,29 +47,20 @@ pub(super) async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Respons
                 }
             };
             let Parts { method, headers, .. } = parts;
-            downstream::handle(&hub, Checked { caller, route, method, headers, body }).await
+            downstream::handle(Checked { hub, caller, route, method, headers, body }).await
         }
         Err(refusal) => *refusal,
     }
 }
 
-fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Arc<str>), Box<Response<Body>>> {
+fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Route), Box<Response<Body>>> {
     if hub.config.listen.ip().is_loopback() && !from_this_machine(&parts.headers) {
         let text = "this hub listens on loopback and answers requests for localhost only";
         return Err(Box::new(answers::error(StatusCode::FORBIDDEN, "null", -32000, text)));
     }
     let caller = authenticate(hub, &parts.headers).map_err(|challenge| Box::new(answers::unauthorized(challenge)))?;
-    let server = parts.uri.path().strip_prefix("/mcp/").and_then(|name| hub.config.servers.get_key_value(name));
-    let Some((route, _)) = server.filter(|(route, _)| may_use(hub, &caller, route)) else {
-        return Err(Box::new(answers::unknown_server()));
-    };
-    Ok((caller, route.clone()))
-}
-
-fn may_use(hub: &Hub, caller: &Caller, route: &str) -> bool {
-    let allowed = hub.config.users.get(&caller.principal).map(|user| &user.servers);
-    allowed
-        .is_some_and(|servers| servers.as_ref().is_none_or(|servers| servers.iter().any(|server| **server == *route)))
+    let route = catalog::find(&hub.config, &caller.principal, parts.uri.path());
+    Ok((caller, route.ok_or_else(|| Box::new(answers::unknown_server()))?))
 }
 
 /// A page in a browser can be made to call this machine by another name (DNS rebinding); then its

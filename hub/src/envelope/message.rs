@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_json::value::RawValue;
+
 use super::{Id, object::Object};
 
 /// Arrays and objects inside each other: more than any tool schema has, less than any stack.
@@ -105,8 +107,22 @@ impl<'a> Message<'a> {
 
     /// The message with another value in the place of `part`, which was read out of it.
     pub(crate) fn with_part(&self, part: &str, value: &str) -> String {
-        splice(self.text, place_of(self.text, part), value)
+        with_part(self.text, part, value)
     }
+}
+
+/// The messages of a body: one, or in revision 2025-03-26 a batch of them.
+pub(crate) fn messages(text: String) -> Vec<String> {
+    let batch = text.trim_start().starts_with('[').then(|| serde_json::from_str::<Vec<&RawValue>>(&text).ok());
+    match batch.flatten() {
+        Some(batch) => batch.into_iter().map(|message| message.get().to_owned()).collect(),
+        None => vec![text],
+    }
+}
+
+/// `text` with this value in the place of `part`, which is a slice of it.
+pub(crate) fn with_part(text: &str, part: &str, value: &str) -> String {
+    splice(text, place_of(text, part), value)
 }
 
 /// Where a slice of `text` stands in it.

@@ -27,18 +27,11 @@ pub struct UnknownIsolation {
 }
 
 /// Widenings that provably change nothing: table, level, proof.
-const EQUIVALENT: &[(&str, Level, &str)] = &[
-    (
-        "in-flight",
-        Level::Session,
-        "ids are counted per upstream session and a client session has exactly one, so inside a session no two calls have the same id",
-    ),
-    (
-        "upstream-credentials",
-        Level::UpstreamCredential,
-        "a credential that is one user's has that user's scope, and one that is shared is the same for everybody in its scope",
-    ),
-];
+const EQUIVALENT: &[(&str, Level, &str)] = &[(
+    "upstream-credentials",
+    Level::UpstreamCredential,
+    "a credential that is one user's has that user's scope, and one that is shared is the same for everybody in its scope",
+)];
 
 /// The proof that a widening changes nothing, where there is one.
 #[cfg_attr(not(feature = "defects"), expect(dead_code, reason = "asked by the feature's own code"))]

@@ -74,6 +74,10 @@ rules! {
         "All calls of a session use one upstream session, so that what it remembers is there.", "upstream-session-slot-shared";
     CloseUpstreamWithOwner = "close-upstream-with-owner",
         "When a session ends, its upstream session is ended too.", "nothing-is-ever-reaped";
+    CheckRightsWithEveryCall = "check-rights-with-every-call",
+        "What a list leaves out cannot be called by its name either.", "list-filtered-call-open";
+    CursorBoundToHolder = "cursor-bound-to-holder",
+        "The cursor of a merged list opens for the key, the route and the list that it was given to.", "object-handle-not-owned";
     SendIdentity = "send-identity",
         "An upstream that is to be told who calls is told so with every request.", "global-current-user";
     TranslateCancel = "translate-cancel",

@@ -133,6 +133,11 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         all.into_iter().map(|entry| entry.value.clone()).collect()
     }
 
+    /// Throws away every entry of which this holds, whoever it belongs to: for what has grown old.
+    pub(crate) fn discard(&self, old: impl Fn(&T::Id, &V) -> bool) {
+        self.inner.lock().entries.retain(|(_, id), entry| !old(id, &entry.value));
+    }
+
     async fn take_where(&self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
         self.inner.yields.point().await;
         let mut state = self.inner.lock();

@@ -82,6 +82,42 @@ tables! {
         why: "every client counts from the same numbers; a wider table refuses or cancels a stranger's call",
         class: "cancel-hits-neighbour",
     };
+    /// Progress tokens of calls, by the token they have upstream.
+    ProgressTokens(u64) = Sheet {
+        name: "progress-tokens",
+        level: Level::Call,
+        id: "the token the request has upstream",
+        holds: "where a call's progress goes, and under which token",
+        why: "clients choose equal tokens, and what an upstream tells about one call is that caller's alone",
+        class: "progress-token-collision",
+    };
+    /// Resources of merged routes, by the URI that a session was told.
+    ResourceOwners(crate::catalog::ToldUri) = Sheet {
+        name: "resource-owners",
+        level: Level::Session,
+        id: "URI as told",
+        holds: "which server a resource belongs to, and what it is called there",
+        why: "two routes or two people may see one URI at different servers",
+        class: "name-collision-across-owners",
+    };
+    /// Lists that may be given again.
+    ListCache(crate::relay::Asked) = Sheet {
+        name: "list-cache",
+        level: Level::Credential,
+        id: "server, method and params",
+        holds: "lists of tools, prompts and resources, while they are fresh",
+        why: "a server shows each account its own tools; what one key was shown is no other's",
+        class: "tool-list-cache-shared",
+    };
+    /// Resources that may be given again.
+    ReadCache(crate::relay::Asked) = Sheet {
+        name: "read-cache",
+        level: Level::Credential,
+        id: "server, method and params",
+        holds: "resources that were read, while they are fresh",
+        why: "one URI holds each account's own data",
+        class: "result-cache-omits-caller",
+    };
     /// How many sessions somebody may still open.
     SessionSlots(()) = Sheet {
         name: "session-slots",

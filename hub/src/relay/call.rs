@@ -1,154 +1,179 @@
-//! A call, from its client's id to its answer, whatever happens in between.
+//! A call, from its asker's id to its answer, whatever happens in between.
 //!
 //! A task of its own looks after it: a client that goes away is no cancel, so the call goes on
 //! upstream and its answer is dropped here.
 
 use std::sync::Arc;
 
-use http::HeaderValue;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::{UpstreamSession, carry::Carrier, notify, upstream_session};
+use super::{
+    Claim, Errand, Refused, UpstreamSession, cache,
+    carry::{Carrier, Delivery},
+    claim::Target,
+    notify, upstream_session,
+};
 use crate::{
-    downstream::Session,
-    envelope::{Id, Message},
-    hub::Hub,
-    identity::Caller,
-    isolation::{Activity, Place, Rule, Work},
+    catalog::{List, rights},
+    envelope::{Id, Kind, Message, Object},
+    isolation::{Activity, Place, Work},
     upstream::Fault,
 };
 
 /// Messages that wait for a client who reads slowly; then the upstream has to wait too.
 const QUEUE: usize = 64;
 
-/// What the carrier hands to a call.
-#[derive(Debug)]
-pub(crate) enum Delivery {
-    /// A message on the way to the answer.
-    Notification(String),
-    /// The answer.
-    Answer {
-        /// As it came.
-        text: String,
-        /// Whether it came as an event stream.
-        streamed: bool,
-    },
-    /// There will be none.
-    Fault(Fault),
+/// Who wants the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// A client, by this id of its own, which it may use to cancel.
+    Client(Id),
+    /// The hub, on the way to a merged list. Nobody is told of progress.
+    Hub,
 }
 
-/// What a client is given, in order; the end of the channel is the end of the answer.
+/// What an asker is given, in order; the end of the channel is the end of the answer.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A notification on the call's own stream.
     Notification(String),
-    /// The answer, with the client's own id.
+    /// The answer, with the asker's own id.
     Answer {
         /// As it is to be written.
         text: String,
         /// Whether it came as an event stream.
         streamed: bool,
     },
-    /// No answer; why.
-    Fault(Fault),
+    /// No answer.
+    Failed {
+        /// Why.
+        fault: Fault,
+        /// The response that says so.
+        text: String,
+    },
 }
 
-/// How a client's own id leads to the call.
-#[derive(Debug, Clone)]
-pub(crate) struct CallHandle {
-    /// The id it has upstream.
-    pub(crate) wire: u64,
-    /// The upstream session it is in.
-    pub(crate) upstream: Arc<UpstreamSession>,
-    /// Ends it here.
-    pub(crate) canceled: CancellationToken,
+/// What a client is given for a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A response, whole.
+    Whole(String),
+    /// What a call has to say.
+    Steps(mpsc::Receiver<Step>),
 }
 
-/// A call cannot be begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// Its id is in flight in this session.
-    DuplicateId,
-    /// The session has too many calls in flight.
-    TooMany,
-    /// Nothing could be sent.
-    Fault(Fault),
-}
-
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl Reply {
+    /// A request that its client took back is not answered.
+    pub(crate) fn nothing() -> Self {
+        Self::Steps(mpsc::channel(1).1)
     }
+}
+
+impl Step {
+    /// As it is written to the client.
+    pub(crate) fn into_text(self) -> String {
+        match self {
+            Self::Notification(text) | Self::Answer { text, .. } | Self::Failed { text, .. } => text,
+        }
+    }
+}
+
+/// How messages about a call's progress lead back to its client.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    /// To the call.
+    pub(super) deliver: mpsc::Sender<Delivery>,
+    /// The token as the client wrote it.
+    pub(super) token: String,
 }
 
 /// Everything that belongs to one call.
 struct Call {
-    hub: Arc<Hub>,
-    caller: Caller,
-    session: Arc<Session>,
+    errand: Errand,
     place: Place,
-    client_id: Id,
+    upstream: Arc<UpstreamSession>,
+    wire: u64,
     raw_id: String,
-    handle: CallHandle,
+    asks_for_tools: bool,
+    /// The client's own id, until the call is over.
+    claim: Option<Claim>,
+    cached: Option<cache::Key>,
     _work: Work,
 }
 
-/// Begins a call and gives back what its client is to be told.
+/// Begins a call and gives back what its asker is to be told.
 pub(crate) async fn call(
-    hub: &Arc<Hub>,
-    caller: &Caller,
-    session: &Arc<Session>,
-    authorization: Option<&HeaderValue>,
+    errand: &Errand,
     message: &Message<'_>,
-    client_id: Id,
+    asker: Asker,
 ) -> Result<mpsc::Receiver<Step>, Refused> {
-    let work = Activity::begin(&session.activity, hub.config.limits.calls_per_session).ok_or(Refused::TooMany)?;
-    let upstream = upstream_session(hub, caller, session, authorization).await?;
-    let wire = upstream.ids.next();
-    let in_session = hub.place(caller, &session.route).in_session(&session.key);
-    let handle = CallHandle { wire, upstream: upstream.clone(), canceled: CancellationToken::new() };
-    let registered =
-        hub.request_ids.try_insert(&in_session, client_id.clone(), handle.clone()).await.map_err(Fault::from)?;
-    if registered.is_err() {
-        if hub.isolation.keeps(Rule::RefuseDuplicateId) {
-            return Err(Refused::DuplicateId);
-        }
-        hub.request_ids.insert(&in_session, client_id.clone(), handle.clone()).await.map_err(Fault::from)?;
+    let hub = &errand.hub;
+    let limit = hub.config.limits.calls_per_session;
+    let work = Activity::begin(&errand.session.activity, limit).ok_or(Refused::TooMany)?;
+    let raw_id = message.raw_id().unwrap_or("null").to_owned();
+    let cached = cache::Key::of(errand, message);
+    let asks_for_tools = matches!(&message.kind, Kind::Request { method, .. } if List::of(method) == Some(List::Tools));
+    if let Some(fresh) = cache::fresh(errand, cached.as_ref()).await? {
+        let fresh = if asks_for_tools { visible(errand, fresh.to_string()) } else { fresh.to_string() };
+        return Ok(known(&fresh, &raw_id));
     }
-    let place = in_session.in_call(hub.calls.next());
+    let upstream = upstream_session::of(errand).await?;
+    let wire = upstream.ids.next();
+    let claim = match asker {
+        Asker::Client(id) => {
+            let target = Target { errand: errand.clone(), upstream: upstream.clone(), wire };
+            Some(Claim::new(&errand.visit(), id, Some(target)).await?)
+        }
+        Asker::Hub => None,
+    };
+    let place = errand.place().in_call(hub.calls.next());
     let (deliver, deliveries) = mpsc::channel(QUEUE);
-    hub.in_flight.insert(&place, wire, deliver).await.map_err(Fault::from)?;
-    let carrier = Carrier {
-        hub: hub.clone(),
-        caller: caller.clone(),
-        session: session.clone(),
-        place: place.clone(),
-        upstream,
-        wire,
-        authorization: authorization.cloned(),
+    hub.in_flight.insert(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
+    let asked = match progress_token(message).filter(|_| claim.is_some()) {
+        Some(token) => {
+            let progress = Progress { deliver, token: token.to_owned() };
+            hub.progress_tokens.insert(&place, wire, progress).await.map_err(Fault::from)?;
+            message.with_part(token, &wire.to_string())
+        }
+        None => message.whole(),
     };
-    tokio::spawn(carrier.carry(message.with_id(&wire.to_string())));
-    let call = Call {
-        hub: hub.clone(),
-        caller: caller.clone(),
-        session: session.clone(),
-        place,
-        client_id,
-        raw_id: message.raw_id().unwrap_or("null").to_owned(),
-        handle,
-        _work: work,
-    };
+    let asked = Message::read(&asked).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let carrier = Carrier { errand: errand.clone(), place: place.clone(), upstream: upstream.clone(), wire };
+    tokio::spawn(carrier.carry(asked.with_id(&wire.to_string())));
+    let call =
+        Call { errand: errand.clone(), place, upstream, wire, raw_id, asks_for_tools, claim, cached, _work: work };
     let (tell, told) = mpsc::channel(QUEUE);
     tokio::spawn(call.watch(deliveries, tell));
     Ok(told)
 }
 
+/// An answer that needs no call.
+fn known(answer: &str, raw_id: &str) -> mpsc::Receiver<Step> {
+    let (tell, told) = mpsc::channel(1);
+    let text = Message::read(answer).map_or_else(|_| answer.to_owned(), |answer| answer.with_id(raw_id));
+    // The receiver is right here, and the channel is empty.
+    let _ = tell.try_send(Step::Answer { text, streamed: false });
+    told
+}
+
+/// A list of tools as this caller may see it; what is kept in the cache is the whole list.
+fn visible(errand: &Errand, answer: String) -> String {
+    rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer)
+}
+
+/// `params._meta.progressToken`, as it was written.
+fn progress_token<'a>(message: &Message<'a>) -> Option<&'a str> {
+    let meta = Object::read(message.params?).ok()?.get("_meta")?;
+    Object::read(meta).ok()?.get("progressToken")
+}
+
 impl Call {
-    /// Waits for whatever ends the call, and tells the client if there is still one.
-    async fn watch(self, mut deliveries: mpsc::Receiver<Delivery>, tell: mpsc::Sender<Step>) {
-        let timeout = tokio::time::sleep(self.hub.config.limits.call_timeout);
+    /// Waits for whatever ends the call, and tells the asker if there is still one.
+    async fn watch(mut self, mut deliveries: mpsc::Receiver<Delivery>, tell: mpsc::Sender<Step>) {
+        let timeout = tokio::time::sleep(self.errand.hub.config.limits.call_timeout);
         tokio::pin!(timeout);
+        let session = self.errand.session.clone();
+        let canceled = self.claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
         let ending = loop {
             tokio::select! {
                 biased;
@@ -157,37 +182,45 @@ impl Call {
                         // The client may have gone; the call goes on all the same.
                         let _ = tell.send(Step::Notification(text)).await;
                     }
-                    Some(Delivery::Answer { text, streamed }) => break self.answer(&text, streamed),
-                    Some(Delivery::Fault(fault)) => break Some(Step::Fault(fault)),
-                    None => break Some(Step::Fault(Fault::NoAnswer)),
+                    Some(Delivery::Answer { text, streamed }) => break Some(self.answer(text, streamed).await),
+                    Some(Delivery::Fault(fault)) => break Some(Err(fault)),
+                    None => break Some(Err(Fault::NoAnswer)),
                 },
-                () = self.handle.canceled.cancelled() => break None,
-                () = self.session.ended.cancelled() => break Some(Step::Fault(Fault::SessionEnded)),
+                () = canceled.cancelled() => break None,
+                () = session.ended.cancelled() => break Some(Err(Fault::SessionEnded)),
                 () = &mut timeout => {
-                    notify::give_up(&self.hub, &self.caller, &self.session, &self.handle);
-                    break Some(Step::Fault(Fault::TimedOut));
+                    notify::give_up(&self.errand, &self.upstream, self.wire);
+                    break Some(Err(Fault::TimedOut));
                 }
             }
         };
         self.forget().await;
-        if let Some(step) = ending {
-            let _ = tell.send(step).await;
-        }
+        let step = match ending {
+            Some(Ok(step)) => step,
+            Some(Err(fault)) => Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault },
+            None => return,
+        };
+        let _ = tell.send(step).await;
     }
 
-    /// The answer with this client's id in the place of the hub's.
-    fn answer(&self, text: &str, streamed: bool) -> Option<Step> {
-        Some(match Message::read(text) {
-            Ok(message) => Step::Answer { text: message.with_id(&self.raw_id), streamed },
-            Err(error) => Step::Fault(Fault::Garbage { detail: error.to_string() }),
-        })
+    /// The answer with the asker's id in the place of the hub's.
+    async fn answer(&self, text: String, streamed: bool) -> Result<Step, Fault> {
+        cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
+        let text = if self.asks_for_tools { visible(&self.errand, text) } else { text };
+        let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
+        Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })
     }
 
     /// Before the client hears of the end: it may use the id again at once.
-    async fn forget(&self) {
-        let in_flight = self.hub.in_flight.remove(&self.place, &self.handle.wire).await.err();
-        let request_id = self.hub.request_ids.remove(&self.place, &self.client_id).await.err();
-        if let Some(error) = in_flight.or(request_id) {
+    async fn forget(&mut self) {
+        let hub = &self.errand.hub;
+        let in_flight = hub.in_flight.remove(&self.place, &self.wire).await.err();
+        let progress = hub.progress_tokens.remove(&self.place, &self.wire).await.err();
+        let released = match self.claim.take() {
+            Some(claim) => claim.release().await.err(),
+            None => None,
+        };
+        if let Some(error) = in_flight.or(progress).or(released) {
             tracing::error!(%error, "forgetting a call");
         }
     }

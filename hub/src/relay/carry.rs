@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method};
+use http::Method;
 
-use super::{Delivery, UpstreamSession, notify, upstream_session::send};
+use super::{Errand, UpstreamSession, cache, notify};
 use crate::{
-    downstream::{self, Session},
-    envelope::{Kind, Message},
-    hub::Hub,
-    identity::Caller,
+    downstream::{self, Greeting},
+    envelope::{self, Id, Kind, Message, Object},
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -18,28 +16,42 @@ use crate::{
 /// dropped: an upstream that is slow once keeps its session.
 const PATIENCE: u32 = 4;
 
+/// What the carrier hands to a call.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// A message on the way to the answer.
+    Notification(String),
+    /// The answer.
+    Answer {
+        /// As it came.
+        text: String,
+        /// Whether it came as an event stream.
+        streamed: bool,
+    },
+    /// There will be none.
+    Fault(Fault),
+}
+
 /// Carries one request to its upstream and what comes back to whom it is for.
 pub(super) struct Carrier {
-    pub(super) hub: Arc<Hub>,
-    pub(super) caller: Caller,
-    pub(super) session: Arc<Session>,
+    pub(super) errand: Errand,
     pub(super) place: Place,
     pub(super) upstream: Arc<UpstreamSession>,
     pub(super) wire: u64,
-    pub(super) authorization: Option<HeaderValue>,
 }
 
 impl Carrier {
     pub(super) async fn carry(self, body: String) {
-        let _turn = match self.hub.isolation.keeps(Rule::CallsRunSideBySide) {
+        let hub = &self.errand.hub;
+        let _turn = match hub.isolation.keeps(Rule::CallsRunSideBySide) {
             true => None,
-            false => self.hub.turnstile.acquire().await.ok(),
+            false => hub.turnstile.acquire().await.ok(),
         };
-        let patience = self.hub.config.limits.call_timeout * PATIENCE;
+        let patience = hub.config.limits.call_timeout * PATIENCE;
         let exchange = tokio::time::timeout(patience, self.exchange(body.clone())).await;
         let mut outcome = exchange.unwrap_or(Err(Fault::TimedOut));
         let broke = matches!(outcome, Err(Fault::Cut { .. } | Fault::Status(500..)));
-        if broke && !self.hub.isolation.keeps(Rule::NeverRetrySideEffect) {
+        if broke && !hub.isolation.keeps(Rule::NeverRetrySideEffect) {
             outcome = self.exchange(body).await;
         }
         if let Err(fault) = outcome {
@@ -48,14 +60,13 @@ impl Carrier {
     }
 
     async fn exchange(&self, body: String) -> Result<(), Fault> {
-        let authorization = self.authorization.as_ref();
-        let upstream = Some(self.upstream.as_ref());
-        let response =
-            send(&self.hub, &self.caller, &self.session, authorization, upstream, Method::POST, body).await?;
-        let mut frames = Frames::of(response, self.hub.config.limits.answer);
+        let response = self.errand.send(Some(&self.upstream), Method::POST, body).await?;
+        let mut frames = Frames::of(response, self.errand.hub.config.limits.answer);
         let mut answered = false;
         while let Some(frame) = frames.next().await? {
-            answered |= self.dispatch(frame, frames.streams()).await?;
+            for text in envelope::messages(frame) {
+                answered |= self.dispatch(text, frames.streams()).await?;
+            }
         }
         if answered { Ok(()) } else { Err(Fault::NoAnswer) }
     }
@@ -65,41 +76,74 @@ impl Carrier {
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         match &message.kind {
             Kind::Response { id } => {
-                let Some(id) = id.as_ref().and_then(crate::envelope::Id::wire) else { return Ok(false) };
-                let addressee = match self.hub.in_flight.get(&self.place, &id).await? {
-                    Some(addressee) => Some(addressee),
-                    None if self.hub.isolation.keeps(Rule::DropLateAnswer) => None,
-                    None => self.hub.in_flight.owned_by(&self.session.key).into_iter().next(),
-                };
-                if let Some(addressee) = addressee {
-                    // Whoever waited may be gone by now; then nobody gets it.
-                    let _ = addressee.send(Delivery::Answer { text, streamed }).await;
-                }
+                let Some(id) = id.as_ref().and_then(Id::wire) else { return Ok(false) };
+                self.answered(id, text, streamed).await?;
                 Ok(id == self.wire)
             }
-            Kind::Notification { .. } => {
-                if let Some(addressee) = self.hub.in_flight.get(&self.place, &self.wire).await? {
-                    let _ = addressee.send(Delivery::Notification(text)).await;
+            Kind::Notification { method } => {
+                if method == "notifications/progress" {
+                    self.progressed(&message).await?;
+                } else {
+                    cache::forget_what_changed(&self.errand, method);
+                    self.on_the_way(text).await?;
                 }
                 Ok(false)
             }
             Kind::Request { .. } => {
-                let refusal = notify::refusal(&message);
-                notify::send_in_background(&self.hub, &self.caller, &self.session, self.upstream.clone(), refusal);
+                notify::send_in_background(&self.errand, self.upstream.clone(), notify::refusal(&message));
                 Ok(false)
             }
         }
     }
 
+    async fn answered(&self, id: u64, text: String, streamed: bool) -> Result<(), Fault> {
+        let hub = &self.errand.hub;
+        let addressee = match hub.in_flight.get(&self.place, &id).await? {
+            Some(addressee) => Some(addressee),
+            None if hub.isolation.keeps(Rule::DropLateAnswer) => None,
+            None => hub.in_flight.owned_by(&self.errand.session.key).into_iter().next(),
+        };
+        if let Some(addressee) = addressee {
+            // Whoever waited may be gone by now; then nobody gets it.
+            let _ = addressee.send(Delivery::Answer { text, streamed }).await;
+        }
+        Ok(())
+    }
+
+    /// Progress goes to the call whose token it names, under the token that its client gave it.
+    async fn progressed(&self, message: &Message<'_>) -> Result<(), Fault> {
+        let token =
+            message.params.and_then(|params| Object::read(params).ok()).and_then(|params| params.get("progressToken"));
+        let Some((raw, wire)) = token.and_then(|raw| Some((raw, Id::read(raw)?.wire()?))) else { return Ok(()) };
+        if let Some(progress) = self.errand.hub.progress_tokens.get(&self.place, &wire).await? {
+            let told = Delivery::Notification(message.with_part(raw, &progress.token));
+            let _ = progress.deliver.send(told).await;
+        }
+        Ok(())
+    }
+
+    /// Everything else that comes on a call's stream is that call's.
+    async fn on_the_way(&self, text: String) -> Result<(), Fault> {
+        if let Some(addressee) = self.errand.hub.in_flight.get(&self.place, &self.wire).await? {
+            let _ = addressee.send(Delivery::Notification(text)).await;
+        }
+        Ok(())
+    }
+
     async fn failed(&self, fault: Fault) {
-        tracing::debug!(server = %self.session.route, user = %self.caller.principal, %fault, detail = fault.detail(), "a call failed");
+        let Errand { hub, caller, session, server, .. } = &self.errand;
+        tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
         if fault == Fault::SessionLost {
-            downstream::end(&self.hub, &self.session).await;
+            match session.greeting {
+                Greeting::OfTheClient => downstream::end(hub, session).await,
+                // The others of this client's upstream sessions are well; this one is opened anew when it is needed.
+                Greeting::OfTheHub => drop(hub.upstream_sessions.remove(&self.place, server).await),
+            }
         }
-        if fault.is_the_servers() && !self.hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
-            self.hub.upstream_sessions.evict_named(&self.session.route).await;
+        if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
+            hub.upstream_sessions.evict_named(server).await;
         }
-        if let Ok(Some(waiting)) = self.hub.in_flight.get(&self.place, &self.wire).await {
+        if let Ok(Some(waiting)) = hub.in_flight.get(&self.place, &self.wire).await {
             let _ = waiting.send(Delivery::Fault(fault)).await;
         }
     }

@@ -1,15 +1,25 @@
 //! One request's way through the hub, and back.
 //!
-//! - [`mod@upstream_session`]: the session that a client session has at its upstream.
-//! - [`mod@call`]: a call from its client's id to its answer, whatever happens in between.
+//! - [`errand`]: for whom, from which session and to which server.
+//! - [`mod@upstream_session`]: the session that a client session has at an upstream.
+//! - [`mod@call`]: a call from its asker's id to its answer, whatever happens in between.
+//! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
+//! - [`cache`]: lists and resources given again to who was given them.
 
+mod cache;
 mod call;
 mod carry;
+mod claim;
+mod errand;
 mod notify;
 mod upstream_session;
 
-pub(crate) use call::{CallHandle, Delivery, Refused, Step, call};
-pub(crate) use notify::notify;
+pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
+pub(crate) use call::{Asker, Progress, Reply, Step, call};
+pub(crate) use carry::Delivery;
+pub(crate) use claim::{Claim, Claimed, Refused};
+pub(crate) use errand::{Errand, Visit};
+pub(crate) use notify::{cancel, notify};
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

@@ -3,76 +3,50 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method};
+use http::Method;
 
-use super::{CallHandle, UpstreamSession, upstream_session, upstream_session::send};
+use super::{Errand, UpstreamSession, Visit, upstream_session};
 use crate::{
-    downstream::Session,
-    envelope::{Id, Message, object::Object},
-    hub::Hub,
-    identity::Caller,
+    envelope::{Id, Message, Object},
     isolation::Rule,
     upstream::Fault,
 };
 
-/// Passes a client's notification on. A cancel goes to the call that it means, or nowhere.
-pub(crate) async fn notify(
-    hub: &Arc<Hub>,
-    caller: &Caller,
-    session: &Arc<Session>,
-    authorization: Option<&HeaderValue>,
-    message: &Message<'_>,
-    method: &str,
-) -> Result<(), Fault> {
-    if method == "notifications/cancelled" {
-        return cancel(hub, caller, session, authorization, message).await;
-    }
-    let upstream = upstream_session::of(hub, caller, session, authorization).await?;
-    let body = message.whole();
-    pass(hub, caller, session, authorization, &upstream, body).await
+/// Passes a client's notification on to its server.
+pub(crate) async fn notify(errand: &Errand, message: &Message<'_>) -> Result<(), Fault> {
+    let upstream = upstream_session::of(errand).await?;
+    pass(errand, &upstream, message.whole()).await
 }
 
-async fn cancel(
-    hub: &Arc<Hub>,
-    caller: &Caller,
-    session: &Arc<Session>,
-    authorization: Option<&HeaderValue>,
-    message: &Message<'_>,
-) -> Result<(), Fault> {
+/// Passes a cancel on to the call that it means, or nowhere.
+pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), Fault> {
     let raw = message.params.and_then(|params| Object::read(params).ok()).and_then(|params| params.get("requestId"));
     let Some((raw, id)) = raw.and_then(|raw| Some((raw, Id::read(raw)?))) else { return Ok(()) };
-    let place = hub.place(caller, &session.route).in_session(&session.key);
-    let Some(call) = hub.request_ids.get(&place, &id).await? else {
+    let Some(claimed) = visit.hub.request_ids.get(&visit.place(), &id).await? else {
         return Ok(()); // Answered meanwhile, or never asked: nothing to cancel.
     };
-    let body = match hub.isolation.keeps(Rule::TranslateCancel) {
-        true => message.with_part(raw, &call.wire.to_string()),
+    claimed.canceled.cancel();
+    let Some(target) = claimed.target else { return Ok(()) };
+    let body = match visit.hub.isolation.keeps(Rule::TranslateCancel) {
+        true => message.with_part(raw, &target.wire.to_string()),
         false => message.whole(),
     };
-    call.canceled.cancel();
-    pass(hub, caller, session, authorization, &call.upstream, body).await
+    // By whoever asks now: a call that was found in a table too wide shows whose cancel it was.
+    pass(&visit.to(&target.errand.server), &target.upstream, body).await
 }
 
-async fn pass(
-    hub: &Hub,
-    caller: &Caller,
-    session: &Session,
-    authorization: Option<&HeaderValue>,
-    upstream: &UpstreamSession,
-    body: String,
-) -> Result<(), Fault> {
-    let passing = send(hub, caller, session, authorization, Some(upstream), Method::POST, body);
-    tokio::time::timeout(hub.config.limits.call_timeout, passing).await.map_err(|_| Fault::TimedOut)??;
+async fn pass(errand: &Errand, upstream: &UpstreamSession, body: String) -> Result<(), Fault> {
+    let passing = errand.send(Some(upstream), Method::POST, body);
+    tokio::time::timeout(errand.hub.config.limits.call_timeout, passing).await.map_err(|_| Fault::TimedOut)??;
     Ok(())
 }
 
 /// Tells the upstream that nobody waits for this call any more.
-pub(super) fn give_up(hub: &Arc<Hub>, caller: &Caller, session: &Arc<Session>, call: &CallHandle) {
+pub(super) fn give_up(errand: &Errand, upstream: &Arc<UpstreamSession>, wire: u64) {
     let body = format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"timed out"}}}}"#,
-        call.wire
+        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{wire},"reason":"timed out"}}}}"#
     );
-    send_in_background(hub, caller, session, call.upstream.clone(), body);
+    send_in_background(errand, upstream.clone(), body);
 }
 
 /// What an upstream is told that asks a client for something: this hub passes no such request on.
@@ -84,17 +58,11 @@ pub(super) fn refusal(request: &Message<'_>) -> String {
 }
 
 /// Sends a message whose fate changes nothing here.
-pub(super) fn send_in_background(
-    hub: &Arc<Hub>,
-    caller: &Caller,
-    session: &Arc<Session>,
-    upstream: Arc<UpstreamSession>,
-    body: String,
-) {
-    let (hub, caller, session) = (hub.clone(), caller.clone(), session.clone());
+pub(super) fn send_in_background(errand: &Errand, upstream: Arc<UpstreamSession>, body: String) {
+    let errand = errand.clone();
     tokio::spawn(async move {
-        if let Err(fault) = pass(&hub, &caller, &session, None, &upstream, body).await {
-            tracing::debug!(server = %session.route, %fault, "a message to an upstream was lost");
+        if let Err(fault) = pass(&errand, &upstream, body).await {
+            tracing::debug!(server = %errand.server, %fault, "a message to an upstream was lost");
         }
     });
 }

@@ -35,6 +35,9 @@ pub(crate) enum Fault {
     /// The upstream session is gone, and with it what it remembered.
     #[error("the server has forgotten this session; initialize again")]
     SessionLost,
+    /// The session's own limit.
+    #[error("this session has as many calls in flight as its limit allows")]
+    TooMany,
     /// The client session ended meanwhile.
     #[error("the session ended before the answer")]
     SessionEnded,
@@ -58,6 +61,7 @@ impl Fault {
             Self::NoAnswer => (-33007, "no-answer"),
             Self::SessionLost => (-33008, "upstream-session-lost"),
             Self::SessionEnded => (-33008, "session-ended"),
+            Self::TooMany => (-32000, "too-many-calls"),
             Self::Internal { .. } => (-33009, "internal"),
         }
     }
@@ -75,7 +79,7 @@ impl Fault {
 
     /// Whether it says something about the server rather than about this one request.
     pub(crate) fn is_the_servers(&self) -> bool {
-        !matches!(self, Self::NotLinked | Self::SessionEnded | Self::Internal { .. })
+        !matches!(self, Self::NotLinked | Self::TooMany | Self::SessionEnded | Self::Internal { .. })
     }
 }
 

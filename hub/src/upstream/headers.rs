@@ -11,6 +11,8 @@ use crate::{config::Server, downstream::Session, hub::Hub, isolation::Rule, upst
 
 /// The session id header of streamable HTTP.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The revision that has no such header yet.
+const BEFORE_THE_HEADER: &str = "2025-03-26";
 /// The revision header.
 pub(crate) const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
@@ -43,7 +45,9 @@ pub(crate) fn of(
         if !id.is_empty() {
             headers.insert(SESSION, value(id)?);
         }
-        headers.insert(REVISION, value(revision)?);
+        if revision != BEFORE_THE_HEADER {
+            headers.insert(REVISION, value(revision)?);
+        }
     }
     if let Some(bearer) = bearer {
         let mut authorization = value(&format!("Bearer {bearer}"))?;

@@ -1,0 +1,55 @@
+//! Which server a resource belongs to, where several are shown as one.
+
+use std::sync::Arc;
+
+use super::{
+    listing::{self, List},
+    merged::{Merged, Wrong, absent},
+    names::{self, Owner},
+};
+
+/// Pages of one server's resources that are searched for a URI which nobody was told yet.
+const MOST_PAGES: usize = 10;
+
+impl Merged<'_> {
+    /// Where a URI leads: as this session was told, or as the servers' lists and templates say.
+    pub(super) async fn owner(&self, uri: &str) -> Result<Option<Owner>, Wrong> {
+        let (table, place) = (&self.visit.hub.resource_owners, self.visit.place());
+        let told = |found: Option<Owner>| found.filter(|owner| self.server(&owner.server).is_some());
+        let known = table.get(&place, &uri.to_owned()).await.map_err(absent)?;
+        if let Some(owner) = told(known) {
+            return Ok(Some(owner));
+        }
+        for server in self.servers {
+            let mut cursor = None;
+            for _ in 0..MOST_PAGES {
+                let Ok(page) = self.page(server, List::Resources, None, cursor.as_deref()).await else { break };
+                for item in page.items {
+                    self.told(List::Resources, server, item).await?;
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        let known = table.get(&place, &uri.to_owned()).await.map_err(absent)?;
+        if let Some(owner) = told(known) {
+            return Ok(Some(owner));
+        }
+        let server = self.owner_of_template(uri).await?;
+        Ok(server.map(|server| Owner { server, uri: uri.to_owned() }))
+    }
+
+    /// The first server with a template that makes this URI, or that is this template.
+    pub(super) async fn owner_of_template(&self, uri: &str) -> Result<Option<Arc<str>>, Wrong> {
+        for server in self.servers {
+            let Ok(page) = self.page(server, List::Templates, None, None).await else { continue };
+            let mut templates = page.items.iter().filter_map(|item| listing::member(item, "uriTemplate"));
+            if templates.any(|template| template == uri || names::fits(&template, uri)) {
+                return Ok(Some(server.clone()));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,77 @@
+//! What a hub runs on, once nothing is in doubt.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::{Limits, Secret};
+
+/// What a hub runs on.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The upstream servers, by the name of their route.
+    pub servers: BTreeMap<Arc<str>, Server>,
+    /// Servers that are offered as one, by the name of their route. No group has a server's name.
+    pub groups: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// The users, by name.
+    pub users: BTreeMap<Arc<str>, User>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// One upstream server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its MCP endpoint.
+    pub uri: Uri,
+    /// Whose credential is used there.
+    pub credentials: Credentials,
+    /// The hub's own credential, if it has one.
+    pub service_credential: Option<Secret>,
+    /// Whether it is told who calls.
+    pub identity_headers: bool,
+    /// Headers for every request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long its lists and resources may be given again to who was given them; `None` is never.
+    pub cache: Option<Duration>,
+}
+
+/// Whose credential is used at a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// The caller's own.
+    PerUser,
+    /// The hub's, for everybody.
+    Shared,
+    /// None.
+    None,
+}
+
+/// One user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Their keys.
+    pub keys: Vec<Key>,
+    /// The servers they may use; `None` is all.
+    pub servers: Option<Vec<Arc<str>>>,
+    /// The tools they may use, by server; all of a server that is not named.
+    pub tools: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Their own credentials, by server.
+    pub credentials: BTreeMap<Arc<str>, Secret>,
+}
+
+/// A key, as far as the hub knows it.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Its name, unique for its user.
+    pub id: Arc<str>,
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+}

@@ -1,0 +1,82 @@
+//! A client's request id while its request is in flight: refused a second time, and the way to cancel it.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Errand, UpstreamSession, Visit};
+use crate::{
+    envelope::Id,
+    isolation::{Absent, Rule},
+    upstream::Fault,
+};
+
+/// A request cannot be begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its id is in flight in this session.
+    DuplicateId,
+    /// The session has too many calls in flight.
+    TooMany,
+    /// Nothing could be sent.
+    Fault(Fault),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What a client's id stands for.
+#[derive(Clone)]
+pub(crate) struct Claimed {
+    /// Ends it here.
+    pub(super) canceled: CancellationToken,
+    /// What is running upstream; `None` for a merged list, which is not worth canceling there.
+    pub(super) target: Option<Target>,
+}
+
+/// One call upstream.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) errand: Errand,
+    pub(super) upstream: Arc<UpstreamSession>,
+    pub(super) wire: u64,
+}
+
+/// A client's id, claimed until it is released.
+pub(crate) struct Claim {
+    /// Resolves when the client cancels.
+    pub(crate) canceled: CancellationToken,
+    visit: Visit,
+    id: Id,
+}
+
+impl Claim {
+    /// Claims an id, unless it is in flight in this session already.
+    pub(super) async fn new(visit: &Visit, id: Id, target: Option<Target>) -> Result<Self, Refused> {
+        let (hub, place) = (&visit.hub, visit.place());
+        let canceled = CancellationToken::new();
+        let claimed = Claimed { canceled: canceled.clone(), target };
+        let taken = hub.request_ids.try_insert(&place, id.clone(), claimed.clone()).await.map_err(Fault::from)?;
+        if taken.is_err() {
+            if hub.isolation.keeps(Rule::RefuseDuplicateId) {
+                return Err(Refused::DuplicateId);
+            }
+            hub.request_ids.insert(&place, id.clone(), claimed).await.map_err(Fault::from)?;
+        }
+        Ok(Self { canceled, visit: visit.clone(), id })
+    }
+
+    /// Claims an id for something that is not one call upstream.
+    pub(crate) async fn of_list(visit: &Visit, id: Id) -> Result<Self, Refused> {
+        Self::new(visit, id, None).await
+    }
+
+    /// The id may be used again.
+    pub(crate) async fn release(self) -> Result<(), Absent> {
+        self.visit.hub.request_ids.remove(&self.visit.place(), &self.id).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! For whom, from which session and to which server a message is carried.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::UpstreamSession;
+use crate::{
+    config::Secret,
+    downstream::{Session, answers},
+    hub::Hub,
+    identity::Caller,
+    isolation::Place,
+    upstream::{Fault, headers},
+};
+
+/// A request of a client, before it is known to which server it goes.
+#[derive(Clone)]
+pub(crate) struct Visit {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) caller: Caller,
+    pub(crate) session: Arc<Session>,
+    /// What the client's request said in `Authorization`; nothing may be done with it but to drop it.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// A visit with a server to go to.
+#[derive(Clone)]
+pub(crate) struct Errand {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) caller: Caller,
+    pub(crate) session: Arc<Session>,
+    pub(crate) server: Arc<str>,
+    authorization: Option<HeaderValue>,
+}
+
+impl Visit {
+    /// On the way to a server.
+    pub(crate) fn to(&self, server: &Arc<str>) -> Errand {
+        Errand {
+            hub: self.hub.clone(),
+            caller: self.caller.clone(),
+            session: self.session.clone(),
+            server: server.clone(),
+            authorization: self.authorization.clone(),
+        }
+    }
+
+    /// Where this client's own request ids stand: on its route, whatever server they concern.
+    pub(crate) fn place(&self) -> Place {
+        self.hub.place(&self.caller, &self.session.route).in_session(&self.session.key)
+    }
+}
+
+impl Errand {
+    /// On the hub's own account, for a session's owner: its closing, a cancel at a deadline.
+    pub(crate) fn of_owner(hub: &Arc<Hub>, session: &Arc<Session>, server: &Arc<str>) -> Self {
+        Self {
+            hub: hub.clone(),
+            caller: session.caller.clone(),
+            session: session.clone(),
+            server: server.clone(),
+            authorization: None,
+        }
+    }
+
+    /// The visit that it is part of.
+    pub(super) fn visit(&self) -> Visit {
+        Visit {
+            hub: self.hub.clone(),
+            caller: self.caller.clone(),
+            session: self.session.clone(),
+            authorization: self.authorization.clone(),
+        }
+    }
+
+    /// Where it stands among the tables.
+    pub(crate) fn place(&self) -> Place {
+        self.hub.place(&self.caller, &self.server).in_session(&self.session.key)
+    }
+
+    /// Sends one request: credential and identity put in here, for this request alone.
+    pub(super) async fn send(
+        &self,
+        upstream: Option<&UpstreamSession>,
+        method: Method,
+        body: String,
+    ) -> Result<Response<Incoming>, Fault> {
+        let server = self.hub.server(&self.server)?;
+        let acting = self.hub.acting(&self.caller, &self.server).await?;
+        let sender = headers::Sender {
+            session: &self.session,
+            principal: &self.caller.principal,
+            client_authorization: self.authorization.as_ref(),
+        };
+        let bearer = acting.bearer.as_ref().map(Secret::reveal);
+        let ids = upstream.map(|upstream| (upstream.id.as_str(), upstream.revision.as_str()));
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = server.uri.clone();
+        *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, ids)?;
+        let response = self.hub.client.send(request).await?;
+        match response.status() {
+            StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),
+            StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
+            StatusCode::FORBIDDEN => Err(Fault::Forbidden),
+            StatusCode::NOT_FOUND if upstream.is_some() => Err(Fault::SessionLost),
+            status => Err(Fault::Status(status.as_u16())),
+        }
+    }
+
+    /// A fault as the JSON-RPC response that a client is told. `id` is as the client wrote it.
+    pub(crate) async fn phrase(&self, id: &str, fault: &Fault) -> String {
+        let acting = self.hub.acting(&self.caller, &self.server).await.ok();
+        let bearer = acting.and_then(|acting| acting.bearer);
+        answers::fault(&self.hub, &self.server, bearer.as_ref(), id, fault)
+    }
+}
