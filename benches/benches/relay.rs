@@ -75,6 +75,7 @@ fn stage(runtime: &Runtime) -> Arc<Network> {
         seed: 1,
         script: Script::default(),
         answers: Answers::Json,
+        page: None,
     };
     let sha256: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     let config = json!({

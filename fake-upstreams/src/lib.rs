@@ -26,5 +26,5 @@ pub use gate::Gate;
 pub use http::{FakeHandle, serve};
 pub use ledger::{Basis, Entry, Ledger, SessionChange};
 pub use script::Script;
-pub use servers::tool_names;
+pub use servers::{prompts, tool_names};
 pub use settings::{Account, Answers, Kind, Settings};

@@ -3,7 +3,7 @@
 //! The ledger goes to standard output as NDJSON, one entry a line; everything a person reads goes to
 //! standard error. Exit codes: 0 stopped, 2 bad input, 3 could not run.
 
-use std::{fs, io::Write, path::PathBuf, process::ExitCode};
+use std::{fs, io::Write, num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -39,6 +39,9 @@ enum Command {
         /// In which form requests are answered.
         #[arg(long, value_enum, default_value_t = Answers::Seeded)]
         answers: Answers,
+        /// Items on one page of a list; all of them where it is not given.
+        #[arg(long)]
+        page: Option<NonZeroUsize>,
     },
 }
 
@@ -59,12 +62,20 @@ fn account(text: &str) -> Result<Account, String> {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { kind, port, script, account, seed, answers } = Cli::parse().command;
+    let Command::Serve { kind, port, script, account, seed, answers, page } = Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return say(2, &format!("{error:#}")),
     };
-    let settings = Settings { name: kind.to_string(), kind, accounts: account, seed, script, answers };
+    let settings = Settings {
+        name: kind.to_string(),
+        kind,
+        accounts: account,
+        seed,
+        script,
+        answers,
+        page: page.map(NonZeroUsize::get),
+    };
     match run(settings, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say(3, &format!("{error:#}")),

@@ -78,4 +78,6 @@ pub struct Settings {
     pub script: Script,
     /// In which form it answers.
     pub answers: Answers,
+    /// Items on one page of a list; `None` is all of them.
+    pub page: Option<usize>,
 }

@@ -36,6 +36,7 @@ async fn running(kind: Kind, answers: Answers) -> Running {
         seed: 7,
         script: Script::default(),
         answers,
+        page: None,
     };
     let book = Book::default();
     let fake = Fake::new(

@@ -119,7 +119,7 @@ fn how_to_do_it_again_names_a_seed_that_fails() {
     let args = ["--isolation", "mcphub-v2.1", "--seed", "5", "--repeat", "2", "seed/test-2-stateful-isolation"];
     let said = text(&crosstalk(&args).stdout);
     assert!(said.contains("--isolation mcphub-v2.1 --seed 5\n"), "{said}");
-    assert_eq!(said.matches("FAIL  seed/test-2-stateful-isolation   12 cells").count(), 1, "{said}");
+    assert_eq!(said.matches("FAIL  seed/test-2-stateful-isolation   18 cells").count(), 1, "{said}");
 }
 
 #[test]

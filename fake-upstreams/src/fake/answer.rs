@@ -42,6 +42,12 @@ impl Answer {
         Self { status: 200, headers: vec![("content-type".into(), media.into())], chunks }
     }
 
+    /// An event stream of notifications that ends with the response, whatever form was asked for.
+    pub(crate) fn with_progress(notifications: &[String], response: &str) -> Self {
+        let chunks = notifications.iter().map(String::as_str).chain([response]).map(sse::message).collect();
+        Self { status: 200, headers: vec![("content-type".into(), "text/event-stream".into())], chunks }
+    }
+
     pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self

@@ -77,13 +77,11 @@ impl Fake {
             let login = asked.caller.account.as_ref().map_or("nobody in particular", |account| &account.login);
             return Ok(format!("you are {login}"));
         }
-        let state = self.lock();
-        let session = state.sessions.get(&asked.session).ok_or("the session was closed")?;
-        let (text, mark) = (session.database.run(name, arguments)?, session.mark.clone());
-        drop(state);
-        if text.contains(&mark) {
-            self.tell_mark(asked.exchange, &mark, Basis::Session { session: asked.session.clone() });
-        }
+        let text = {
+            let state = self.lock();
+            state.sessions.get(&asked.session).ok_or("the session was closed")?.database.run(name, arguments)?
+        };
+        self.tell_data(asked, &text);
         Ok(text)
     }
 
@@ -91,10 +89,22 @@ impl Fake {
         let login = asked.caller.account.as_ref().map(|account| account.login.clone()).unwrap_or_default();
         let mark = self.account_mark(&login);
         let text = self.lock().host.run(&login, &mark, name, arguments)?;
-        if text.contains(&mark) {
-            self.tell_mark(asked.exchange, &mark, Basis::Account { login });
-        }
+        self.tell_data(asked, &text);
         Ok(text)
+    }
+
+    /// Writes down whose data at rest stands in a text: this session's, or this account's.
+    pub(super) fn tell_data(&self, asked: &Asked, text: &str) {
+        let of_session = self.lock().sessions.get(&asked.session).map(|session| session.mark.clone());
+        if let Some(mark) = of_session.filter(|mark| text.contains(mark)) {
+            self.tell_mark(asked.exchange, &mark, Basis::Session { session: asked.session.clone() });
+        }
+        if let Some(login) = asked.caller.account.as_ref().map(|account| account.login.clone()) {
+            let mark = self.account_mark(&login);
+            if text.contains(&mark) {
+                self.tell_mark(asked.exchange, &mark, Basis::Account { login });
+            }
+        }
     }
 
     /// What becomes of an answer that is ready.

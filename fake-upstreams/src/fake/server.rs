@@ -16,14 +16,16 @@ use super::answer::Answer;
 use crate::{
     Account, Basis, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
     mark::{Mint, seeded},
-    servers::{db::Database, github::Host, tools},
+    servers::{db::Database, github::Host},
     wire::rpc::{self, Incoming},
 };
 
 /// The revisions that every fake speaks, newest last.
-pub(crate) const REVISIONS: [&str; 2] = ["2025-06-18", "2025-11-25"];
+pub(crate) const REVISIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 /// The field of `params._meta` by which a call is named.
 const MARK_FIELD: &str = "/_meta/crosstalk~1mark";
+/// How often progress is told.
+const PROGRESS: usize = 2;
 /// Requests that an account may make before a real host would refuse; only ever counted down.
 const RATE_LIMIT: u64 = 5000;
 
@@ -44,6 +46,7 @@ pub(super) struct State {
     pub(super) seen: BTreeMap<usize, u64>,
     pub(super) marks: Mint,
     pub(super) sessions: BTreeMap<String, Session>,
+    pub(super) cursors: BTreeMap<String, Cursor>,
     pub(super) host: Host,
     account_marks: BTreeMap<String, String>,
     used: BTreeMap<String, u64>,
@@ -54,6 +57,14 @@ pub(super) struct State {
 pub(super) struct Session {
     pub(super) database: Database,
     pub(super) mark: String,
+}
+
+/// Where a list goes on, and for which session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub(super) session: String,
+    pub(super) method: String,
+    pub(super) next: usize,
 }
 
 /// One HTTP request, read whole.
@@ -90,6 +101,7 @@ impl Fake {
             seen: BTreeMap::new(),
             marks,
             sessions: BTreeMap::new(),
+            cursors: BTreeMap::new(),
             host: Host::default(),
             account_marks,
             used: BTreeMap::new(),
@@ -220,7 +232,7 @@ impl Fake {
 
     fn initialize(&self, exchange: u64, id: &Value, params: &Map<String, Value>) -> Answer {
         let asked = params.get("protocolVersion").and_then(Value::as_str);
-        let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[1]);
+        let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[2]);
         let (session, opened) = self.open_session();
         if let Err(problem) = opened {
             return Answer::json(500, &rpc::error(id, -32603, &problem));
@@ -229,7 +241,7 @@ impl Fake {
         let mark = self.mint(exchange, Basis::Call);
         let result = json!({
             "protocolVersion": revision,
-            "capabilities": { "tools": {} },
+            "capabilities": { "tools": {}, "prompts": {}, "resources": {}, "completions": {} },
             "serverInfo": { "name": self.settings.name, "version": env!("CARGO_PKG_VERSION") },
             "instructions": format!("fake {} ({mark})", self.settings.kind),
         });
@@ -266,16 +278,13 @@ impl Fake {
     async fn request(&self, asked: Asked, method: &str) -> Outcome {
         match method {
             "ping" => Outcome::Answered(self.result(&asked, json!({}))),
-            "tools/list" => {
-                let mark = self.mint(asked.exchange, Basis::Call);
-                let mine = tools(self.settings.kind).iter().filter(|tool| self.may(&asked.caller, tool.scope));
-                let mut list: Vec<Value> = mine.map(crate::servers::Tool::json).collect();
-                if let Some(first) = list.first_mut() {
-                    first["description"] =
-                        format!("{} ({mark})", first["description"].as_str().unwrap_or_default()).into();
-                }
-                let listed = self.result(&asked, json!({ "tools": list }));
-                self.call_anything(&asked, "tools/list", listed).await
+            "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
+                let listed = self.list(&asked, method);
+                self.call_anything(&asked, method, listed).await
+            }
+            "prompts/get" | "resources/read" | "completion/complete" => {
+                let offered = self.offer(&asked, method);
+                self.call_anything(&asked, method, offered).await
             }
             "tools/call" => self.call(asked).await,
             _ => {
@@ -296,7 +305,10 @@ impl Fake {
     }
 
     pub(super) fn response(&self, asked: &Asked, body: &Value) -> Answer {
-        let answer = Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form);
+        let answer = match asked.progress_token() {
+            None => Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form),
+            Some(token) => Answer::with_progress(&self.progress(asked.exchange, token), &body.to_string()),
+        };
         match asked.caller.account.as_ref().filter(|_| self.settings.kind == Kind::Github) {
             None => answer,
             Some(account) => {
@@ -309,6 +321,16 @@ impl Fake {
                     .with_header("x-ratelimit-remaining", left)
             }
         }
+    }
+
+    /// What is told on the way to an answer, where the caller asked to be told.
+    fn progress(&self, exchange: u64, token: &Value) -> Vec<String> {
+        let told = |step: usize| {
+            let message = format!("step {step} ({})", self.mint(exchange, Basis::Call));
+            let params = json!({ "progressToken": token, "progress": step, "total": PROGRESS, "message": message });
+            json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": params }).to_string()
+        };
+        (1..=PROGRESS).map(told).collect()
     }
 
     /// A fresh mark, written down with whom it is for.
@@ -345,6 +367,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// The token under which the caller wants to be told of progress.
+    fn progress_token(&self) -> Option<&Value> {
+        self.params.get("_meta")?.get("progressToken")
+    }
+
     /// The mark by which it is named.
     pub(super) fn mark(&self) -> Option<&str> {
         let (meta, field) = (self.params.get("_meta")?, MARK_FIELD.trim_start_matches("/_meta"));

@@ -11,7 +11,10 @@ use rusqlite::{
 };
 use serde_json::{Map, Value};
 
-use super::Tool;
+use super::{
+    Tool,
+    offers::{ABOUT, Shelf},
+};
 
 /// Rows that one `query` may return.
 const MOST_ROWS: usize = 100;
@@ -82,11 +85,24 @@ impl Database {
             "query" => self.query(&text("sql")?),
             _ => text("text"),
         }
-        .map_err(|error| error.to_string())
+    }
+
+    /// The session's context and notes as resources.
+    pub(crate) fn shelf(&self) -> Result<Shelf, String> {
+        let context = self.get_data()?;
+        let mut notes = self.connection.prepare("SELECT key, value FROM notes ORDER BY key").map_err(said)?;
+        let notes =
+            notes.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).map_err(said)?;
+        let notes = notes.collect::<Result<Vec<_>, _>>().map_err(said)?;
+        let words = notes.iter().map(|(key, _)| key.clone()).collect();
+        let mut resources =
+            vec![(ABOUT.to_owned(), "a database".to_owned()), ("db://context".to_owned(), context.clone())];
+        resources.extend(notes.into_iter().map(|(key, value)| (format!("note://{key}"), value)));
+        Ok(Shelf { resources, words, preface: context })
     }
 
     fn set_context(&self, project: &str) -> Result<String, String> {
-        self.connection.execute("UPDATE context SET project = ?1", [project]).map_err(|error| error.to_string())?;
+        self.connection.execute("UPDATE context SET project = ?1", [project]).map_err(said)?;
         Ok(format!("this session now works on project {project}"))
     }
 
@@ -96,35 +112,38 @@ impl Database {
 
     fn insert(&self, key: &str, value: &str) -> Result<String, String> {
         let statement = "INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
-        self.connection.execute(statement, [key, value]).map_err(|error| error.to_string())?;
+        self.connection.execute(statement, [key, value]).map_err(said)?;
         Ok(format!("stored {key}"))
     }
 
     fn query(&self, sql: &str) -> Result<String, String> {
-        let failed = |error: rusqlite::Error| error.to_string();
         let mut looks = 0;
         let spent = move || {
             looks += 1;
             looks > MOST_LOOKS
         };
-        self.connection.progress_handler(STEPS, Some(spent)).map_err(failed)?;
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
+        self.connection.progress_handler(STEPS, Some(spent)).map_err(said)?;
+        let mut statement = self.connection.prepare(sql).map_err(said)?;
         if !statement.readonly() {
             return Err("only SELECT is allowed".into());
         }
         let columns = statement.column_count();
-        let mut rows = statement.query([]).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(said)?;
         let mut lines = Vec::new();
-        while let Some(row) = rows.next().map_err(failed)? {
+        while let Some(row) = rows.next().map_err(said)? {
             if lines.len() == MOST_ROWS {
                 lines.push("…".to_owned());
                 break;
             }
             let cells: Result<Vec<String>, _> = (0..columns).map(|column| row.get_ref(column).map(show)).collect();
-            lines.push(cells.map_err(failed)?.join(" "));
+            lines.push(cells.map_err(said)?.join(" "));
         }
         Ok(lines.join("\n"))
     }
+}
+
+fn said(error: rusqlite::Error) -> String {
+    error.to_string()
 }
 
 fn show(value: ValueRef<'_>) -> String {

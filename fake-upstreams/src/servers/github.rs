@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::Tool;
+use super::{
+    Tool,
+    offers::{ABOUT, Shelf},
+};
 
 pub(crate) const TOOLS: [Tool; 5] = [
     Tool { name: "whoami", description: "Says whose token this is.", parameters: &[], scope: "read" },
@@ -26,6 +29,15 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// The repositories of `login` as resources.
+    pub(crate) fn shelf(login: &str, mark: &str) -> Shelf {
+        let repositories = [format!("{login}/dotfiles"), format!("{login}/{mark}")];
+        let mut resources = vec![(ABOUT.to_owned(), "a code host".to_owned())];
+        resources
+            .extend(repositories.iter().map(|name| (format!("repo://{name}"), format!("README of {name} ({mark})"))));
+        Shelf { resources, words: repositories.to_vec(), preface: format!("I am {login} ({mark}).") }
+    }
+
     /// Runs a tool for `login`, whose data at rest carries `mark`.
     pub(crate) fn run(
         &mut self,

@@ -137,7 +137,10 @@ async fn a_client_of_a_later_era_hears_at_once_what_is_spoken_here() {
     assert_eq!(answer.status(), 400);
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body["error"]["code"], -32022);
-    assert_eq!(body["error"]["data"], json!({ "supported": ["2025-11-25", "2025-06-18", "2025-03-26"], "requested": "2026-07-28" }));
+    assert_eq!(
+        body["error"]["data"],
+        json!({ "supported": ["2025-11-25", "2025-06-18", "2025-03-26"], "requested": "2026-07-28" })
+    );
 }
 
 #[tokio::test]

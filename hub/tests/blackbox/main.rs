@@ -2,10 +2,12 @@
 //!
 //! - [`running`]: a hub in front of fakes or of any upstream, and a client of plain HTTP.
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
+//! - [`merged`]: routes of several servers.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cli;
 mod clients;
 mod http;
+mod merged;
 mod running;

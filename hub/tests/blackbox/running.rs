@@ -27,6 +27,7 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
         seed: 1,
         script: Script::default(),
         answers: Answers::Seeded,
+        page: None,
     };
     let fake = Fake::new(settings, Ledger::new(|_| {}));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,9 +69,10 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client without a session.
+    /// A client without a session; no server is the route of everything.
     pub(crate) fn new(hub: &str, server: &str, key: &'static str) -> Self {
-        Self { http: reqwest::Client::new(), url: format!("{hub}/mcp/{server}"), key, session: None }
+        let url = format!("{hub}/mcp/{server}");
+        Self { http: reqwest::Client::new(), url: url.trim_end_matches('/').to_owned(), key, session: None }
     }
 
     /// A client with a session.

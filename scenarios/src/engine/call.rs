@@ -17,8 +17,10 @@ use crate::{
 pub struct Address {
     /// Who sends.
     pub actor: Actor,
-    /// On which route.
+    /// Of which upstream it asks something; a route's own name where it asks several.
     pub upstream: String,
+    /// On which route it travels.
+    pub route: String,
     /// For which step.
     pub step: usize,
     /// Why.

@@ -54,6 +54,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: Promises) -> Facts {
         sharing: promises.sharing,
         identity_headers: promises.identity_headers,
         refusals: promises.refusals,
+        naming: promises.naming.to_owned(),
         keys: keys.collect(),
         tokens: tokens(scenario, &mut rng),
         service_tokens: service_tokens(cell, &mut rng),

@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::Outgoing;
+use crate::scenario::model::Reference;
 
 /// The field of `params._meta` that carries a request's mark.
 pub const MARK_FIELD: &str = "crosstalk/mark";
@@ -48,9 +49,28 @@ pub fn initialize(revision: &str) -> Map<String, Value> {
     }))
 }
 
-/// The params of `tools/call`.
+/// The params of `tools/call`, and of `prompts/get`.
 pub fn tool_call(tool: &str, arguments: &Map<String, Value>) -> Map<String, Value> {
     object(json!({ "name": tool, "arguments": arguments }))
+}
+
+/// The params of a list, which may go on at a cursor.
+pub fn list(cursor: Option<&str>) -> Map<String, Value> {
+    cursor.map(|cursor| object(json!({ "cursor": cursor }))).unwrap_or_default()
+}
+
+/// The params of `resources/read`.
+pub fn read(uri: &str) -> Map<String, Value> {
+    object(json!({ "uri": uri }))
+}
+
+/// The params of `completion/complete`.
+pub fn complete(reference: &Reference, argument: &str, start: &str) -> Map<String, Value> {
+    let reference = match reference {
+        Reference::Prompt(name) => json!({ "type": "ref/prompt", "name": name }),
+        Reference::Template(uri) => json!({ "type": "ref/resource", "uri": uri }),
+    };
+    object(json!({ "ref": reference, "argument": { "name": argument, "value": start } }))
 }
 
 /// The params of `notifications/cancelled`.

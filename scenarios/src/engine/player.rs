@@ -23,7 +23,7 @@ use crate::{
     run::Cell,
     scenario::{
         canary,
-        model::{Action, Actor},
+        model::{Action, Actor, Request, Revision},
     },
     trace::{Event, Exchange, Facts, Purpose, event::Outcome},
 };
@@ -42,6 +42,8 @@ pub struct Player<'s> {
     /// Held calls by label, and every call that was given up on.
     pub(super) held: BTreeMap<String, Call>,
     pub(super) withdrawn: BTreeSet<String>,
+    /// Cursors by the label under which they are kept.
+    pub(super) cursors: BTreeMap<String, String>,
     pub(super) rng: ChaCha8Rng,
     marks: Mint,
     ids: BTreeMap<(Actor, String), u64>,
@@ -64,6 +66,7 @@ impl<'s> Player<'s> {
             sessions: Sessions::default(),
             held: BTreeMap::new(),
             withdrawn: withdrawn(cell),
+            cursors: BTreeMap::new(),
             rng: cast::rng(facts.seed, cell, "player"),
             marks: Mint::new(facts.seed, &domain),
             ids: BTreeMap::new(),
@@ -118,11 +121,13 @@ impl<'s> Player<'s> {
         arguments.iter().map(|(name, value)| (name.clone(), self.fill_value(actor, value))).collect()
     }
 
+    pub(super) fn fill_text(&self, actor: &Actor, text: &str) -> String {
+        canary::expand(text, actor, |who, series| self.facts.canary(who, series).map(str::to_owned))
+    }
+
     fn fill_value(&self, actor: &Actor, value: &Value) -> Value {
         match value {
-            Value::String(text) => {
-                canary::expand(text, actor, |who, series| self.facts.canary(who, series).map(str::to_owned)).into()
-            }
+            Value::String(text) => self.fill_text(actor, text).into(),
             Value::Array(items) => items.iter().map(|item| self.fill_value(actor, item)).collect(),
             Value::Object(fields) => Value::Object(self.fill(actor, fields)),
             other => other.clone(),
@@ -131,7 +136,7 @@ impl<'s> Player<'s> {
 
     /// Sends one request of an actor.
     pub(super) fn send(&self, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
-        let endpoint = self.stage.endpoints.get(&address.upstream).ok_or(Outcome::Done)?;
+        let endpoint = self.stage.endpoints.get(&address.route).ok_or(Outcome::Done)?;
         Ok(Call::send(&self.stage.recorder, endpoint.clone(), address, outgoing))
     }
 
@@ -139,11 +144,30 @@ impl<'s> Player<'s> {
         &self,
         step: usize,
         actor: &Actor,
-        upstream: &str,
+        route: &str,
         purpose: Purpose,
         mark: Option<String>,
     ) -> Address {
-        Address { actor: actor.clone(), upstream: upstream.to_owned(), step, purpose, mark }
+        let route = route.to_owned();
+        Address { actor: actor.clone(), upstream: route.clone(), route, step, purpose, mark }
+    }
+
+    /// The route on which a request travels: a control run knows only the upstreams' own.
+    pub(super) fn route<'r>(&self, request: &'r Request) -> &'r str {
+        request.via.as_deref().filter(|_| !self.direct).unwrap_or(&request.upstream)
+    }
+
+    /// A tool's or prompt's name as it is told on the way that a request takes.
+    pub(super) fn told(&self, request: &Request, bare: &str) -> String {
+        match &request.via {
+            Some(_) if !self.direct => self.facts.told(&request.upstream, bare),
+            _ => bare.to_owned(),
+        }
+    }
+
+    /// The revision header, which the oldest revision does not have.
+    pub(super) fn revision(&self) -> Option<String> {
+        (self.cell.revision != Revision::March2025).then(|| self.facts.revision.clone())
     }
 
     /// What an actor presents inside their own session, which is opened if need be.
@@ -157,7 +181,7 @@ impl<'s> Player<'s> {
             self.initialize(step, actor, upstream, Purpose::Handshake, None).await?;
         }
         let session = self.sessions.open(actor, upstream).flatten().map(str::to_owned);
-        Ok(Credentials { token: self.token(actor, upstream), session, revision: Some(self.facts.revision.clone()) })
+        Ok(Credentials { token: self.token(actor, upstream), session, revision: self.revision() })
     }
 
     /// `initialize`, then `notifications/initialized`: a new session, whatever the actor had before.
@@ -182,7 +206,7 @@ impl<'s> Player<'s> {
         }
         let session = reply.headers.iter().find(|(name, _)| name == "mcp-session-id").map(|(_, id)| id.clone());
         self.sessions.opened(actor, upstream, session.clone());
-        let credentials = Credentials { session, revision: Some(self.facts.revision.clone()), ..knock };
+        let credentials = Credentials { session, revision: self.revision(), ..knock };
         let mark = self.next_mark();
         let body = envelope::message("notifications/initialized", None, Map::new(), &mark);
         let address = self.address(step, actor, upstream, Purpose::Handshake, Some(mark));

@@ -61,6 +61,7 @@ impl Stage {
                 seed,
                 script: Script::default(),
                 answers: Answers::Seeded,
+                page: upstream.page,
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
             let address = open(&wire, name, fake.clone()).await;

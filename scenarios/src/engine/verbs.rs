@@ -1,25 +1,28 @@
 //! What each verb of a scenario does.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::{
-    call::Call,
-    client::Outgoing,
+    call::{Address, Call},
+    client::{Outgoing, Reply},
     envelope::{self, Credentials},
     pace::Pace,
     player::{NoSession, Player},
 };
 use crate::{
-    oracles::counts,
+    oracles::{counts, rpc},
     scenario::{
         model::{
-            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Refusal, Request, RequestKind, Send,
+            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Reference, Refusal, Request, RequestKind, Send,
             SessionChoice, Step, TokenChoice,
         },
         source::Spanned,
     },
     trace::{Event, Purpose, event::Outcome},
 };
+
+/// What is presented where no cursor was given to be kept.
+const NO_CURSOR: &str = "a-cursor-that-was-never-given";
 
 impl Player<'_> {
     pub(super) async fn act(&mut self, number: usize, step: &Step) -> Outcome {
@@ -30,6 +33,9 @@ impl Player<'_> {
             Action::Send(send) => {
                 let twin = wants_twin(&step.expect);
                 self.raw(number, send, twin).await.unwrap_or_else(|NoSession(outcome)| outcome)
+            }
+            Action::Batch { actor, upstream, calls } => {
+                self.batch(number, actor, upstream, calls).await.unwrap_or_else(|NoSession(outcome)| outcome)
             }
             Action::Await(label) => self.take(label).await,
             Action::Release { labels, order } => self.release(number, labels, *order).await,
@@ -62,13 +68,22 @@ impl Player<'_> {
             Action::Request(request) => {
                 let label = request.held.as_ref().map(|label| label.value.as_str());
                 request.actor.user == user
+                    && self.cell.scenario.upstreams.contains_key(&request.upstream)
+                    && !(self.is_restricted(user) && matches!(request.kind, RequestKind::List { .. }))
                     && request.fault.is_none()
                     && !label.is_some_and(|label| self.withdrawn.contains(label) || self.fails_later(label))
             }
             Action::Await(label) => self.held.contains_key(&label.value),
-            Action::Close { actor, .. } => actor.user == user,
+            Action::Close { actor, upstream } => {
+                actor.user == user && self.cell.scenario.upstreams.contains_key(upstream)
+            }
             _ => false,
         }
+    }
+
+    /// Whether a hub keeps tools from this user. No upstream does, so its lists cannot be compared.
+    fn is_restricted(&self, user: &str) -> bool {
+        self.cell.scenario.users.get(user).is_some_and(|person| !person.tools.is_empty())
     }
 
     /// Whether the file expects the `await` of this call to fail.
@@ -80,25 +95,21 @@ impl Player<'_> {
     }
 
     async fn request(&mut self, number: usize, request: &Request) -> Result<Outcome, NoSession> {
-        let Request { actor, upstream, kind, id, held, fault } = request;
+        let Request { actor, upstream, kind, id, held, fault, .. } = request;
+        let route = self.route(request);
         if let RequestKind::Initialize = kind {
-            let exchange = self.initialize(number, actor, upstream, Purpose::Step, id.clone()).await?;
+            let exchange = self.initialize(number, actor, route, Purpose::Step, id.clone()).await?;
             return Ok(Outcome::Answered { exchange });
         }
-        let credentials = self.in_session(number, actor, upstream).await?;
-        let id = id.clone().unwrap_or_else(|| self.next_id(actor, upstream));
-        let (method, params) = match kind {
-            RequestKind::Ping | RequestKind::Initialize => ("ping", serde_json::Map::new()),
-            RequestKind::List => ("tools/list", serde_json::Map::new()),
-            RequestKind::Call { tool, arguments } => {
-                ("tools/call", envelope::tool_call(tool, &self.fill(actor, arguments)))
-            }
-        };
+        let credentials = self.in_session(number, actor, route).await?;
+        let id = id.clone().unwrap_or_else(|| self.next_id(actor, route));
+        let (method, params) = self.asks(request);
         let mark = self.next_mark();
         let hold = held.as_ref().filter(|_| self.alone.is_none());
         self.arm(upstream, &mark, hold.is_some(), fault.as_ref().map(|fault| &fault.value));
         let body = envelope::message(method, Some(&id), params, &mark);
-        let address = self.address(number, actor, upstream, Purpose::Step, Some(mark.clone()));
+        let address = self.address(number, actor, route, Purpose::Step, Some(mark.clone()));
+        let address = Address { upstream: upstream.clone(), ..address };
         let mut call = self.send(address, envelope::post(&credentials, body)).map_err(NoSession)?;
         call.id = Some(id);
         let outcome = if hold.is_some() {
@@ -106,10 +117,67 @@ impl Player<'_> {
         } else {
             call.outcome(self.stage.pace).await
         };
+        if let Some(label) = &request.keep {
+            let cursor = call.known().and_then(|reply| cursor(reply.as_ref().ok()?));
+            self.cursors.extend(cursor.map(|cursor| (label.value.clone(), cursor)));
+        }
         if let Some(label) = held {
             self.held.insert(label.value.clone(), call);
         }
         Ok(outcome)
+    }
+
+    /// Method and params of a request inside a session.
+    fn asks(&self, request: &Request) -> (&'static str, Map<String, Value>) {
+        let actor = &request.actor;
+        let (method, mut params) = match &request.kind {
+            RequestKind::Ping | RequestKind::Initialize => ("ping", Map::new()),
+            RequestKind::List { what, after } => {
+                let cursor = after.as_ref().map(|label| self.cursors.get(&label.value));
+                (what.method(), envelope::list(cursor.map(|cursor| cursor.map_or(NO_CURSOR, String::as_str))))
+            }
+            RequestKind::Call { tool, arguments } => {
+                ("tools/call", envelope::tool_call(&self.told(request, tool), &self.fill(actor, arguments)))
+            }
+            RequestKind::Get { prompt, arguments } => {
+                ("prompts/get", envelope::tool_call(&self.told(request, prompt), &self.fill(actor, arguments)))
+            }
+            RequestKind::Read { uri } => ("resources/read", envelope::read(&self.fill_text(actor, uri))),
+            RequestKind::Complete { reference, argument: (name, start) } => {
+                let start = self.fill_text(actor, start);
+                let reference = match reference {
+                    Reference::Prompt(prompt) => Reference::Prompt(self.told(request, prompt)),
+                    Reference::Template(uri) => Reference::Template(uri.clone()),
+                };
+                ("completion/complete", envelope::complete(&reference, name, &start))
+            }
+        };
+        if let Some(token) = &request.progress {
+            params.insert("_meta".into(), json!({ "progressToken": token }));
+        }
+        (method, params)
+    }
+
+    /// Several calls in one POST, all under one mark.
+    async fn batch(
+        &mut self,
+        number: usize,
+        actor: &Actor,
+        upstream: &str,
+        calls: &[(String, Map<String, Value>, Option<Value>)],
+    ) -> Result<Outcome, NoSession> {
+        let credentials = self.in_session(number, actor, upstream).await?;
+        let mark = self.next_mark();
+        let mut messages = Vec::new();
+        for (tool, arguments, id) in calls {
+            let id = id.clone().unwrap_or_else(|| self.next_id(actor, upstream));
+            let params = envelope::tool_call(tool, &self.fill(actor, arguments));
+            messages.push(envelope::message("tools/call", Some(&id), params, &mark));
+        }
+        let body = format!("[{}]", messages.join(","));
+        let address = self.address(number, actor, upstream, Purpose::Step, Some(mark));
+        let mut call = self.send(address, envelope::post(&credentials, body)).map_err(NoSession)?;
+        Ok(call.outcome(self.stage.pace).await)
     }
 
     /// Tells the upstream what goes wrong with exactly this call.
@@ -171,13 +239,12 @@ impl Player<'_> {
     async fn cancel(&mut self, number: usize, step: &Step, label: &Label) -> Outcome {
         let Some(call) = self.held.get(&label.value) else { return Outcome::Done };
         let Some(id) = call.id.clone() else { return Outcome::Done };
-        let (actor, upstream) = (call.address.actor.clone(), call.address.upstream.clone());
-        let session = self.sessions.last(&actor, &upstream).map(str::to_owned);
-        let credentials =
-            Credentials { token: self.token(&actor, &upstream), session, revision: Some(self.facts.revision.clone()) };
+        let Address { actor, upstream, route, .. } = call.address.clone();
+        let session = self.sessions.last(&actor, &route).map(str::to_owned);
+        let credentials = Credentials { token: self.token(&actor, &route), session, revision: self.revision() };
         let mark = self.next_mark();
         let body = envelope::message("notifications/cancelled", None, envelope::cancelled(&id), &mark);
-        let address = self.address(number, &actor, &upstream, Purpose::Step, Some(mark));
+        let address = self.address(number, &actor, &route, Purpose::Step, Some(mark));
         let outcome = match self.send(address, envelope::post(&credentials, body)) {
             Ok(mut notification) => notification.outcome(self.stage.pace).await,
             Err(outcome) => return outcome,
@@ -261,7 +328,7 @@ impl Player<'_> {
             TokenChoice::Upstream => self.facts.expected_token(&actor.user, upstream).map(str::to_owned),
         };
         let opens = matches!(&send.what, Raw::Post { method, .. } if method == "initialize");
-        let revision = (!opens).then(|| self.facts.revision.clone());
+        let revision = if opens { None } else { self.revision() };
         let id = send.id.clone().unwrap_or_else(|| self.next_id(actor, upstream));
         let credentials = Credentials { token, session, revision };
         let (mark, outgoing) = self.raw_request(send, &credentials, &id);
@@ -293,6 +360,12 @@ impl Player<'_> {
         let outgoing = envelope::post(credentials, envelope::message(method, id, params, &mark));
         (Some(mark), outgoing)
     }
+}
+
+/// The cursor of a list that goes on.
+fn cursor(reply: &Reply) -> Option<String> {
+    let answer = rpc::answer_of(reply.status, &reply.headers, &reply.body);
+    Some(rpc::response(&answer)?.pointer("/result/nextCursor")?.as_str()?.to_owned())
 }
 
 /// A refusal that must look like that of an unknown session needs one to look like.

@@ -21,7 +21,8 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     for message in index.messages.values() {
         findings.extend(executions(index, message));
         let (Some(answer), Some(id)) = (&message.answer, rpc::request_id(message.body)) else { continue };
-        findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, message, answer)));
+        let correlated = own_id(message, answer, &id).or_else(|| own_answer(index, message, answer));
+        findings.extend(correlated.or_else(|| own_progress(message, answer)));
     }
     findings
 }
@@ -62,7 +63,8 @@ fn own_answer(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> 
     let foreign = index.marks_in(answer.body).find_map(|mark| {
         let arrival = index.arrivals.get(&mark.minted.filter(|_| mark.kind == MarkKind::Answer)?)?;
         let cause = arrival.cause?;
-        (cause != message.exchange).then(|| index.message_of(cause)).flatten()
+        let foreign = (cause != message.exchange).then(|| index.message_of(cause)).flatten()?;
+        (!may_be_kept(index, message, foreign)).then_some(foreign)
     })?;
     let headline = format!(
         "{}'s request (exchange {}) was answered with the answer to {}'s (exchange {})",
@@ -78,13 +80,35 @@ fn own_answer(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> 
     Some(finding)
 }
 
+/// Whether an earlier answer may stand in for a new one: where the target was given a cache, the same list or resource
+/// for the same key.
+fn may_be_kept(index: &Index<'_>, message: &Message<'_>, earlier: &Message<'_>) -> bool {
+    let key = |message: &Message<'_>| index.facts.keys.get(&message.actor.to_string());
+    let method = rpc::method(message.body);
+    let repeatable = method.as_deref().is_some_and(|method| method.ends_with("/list") || method == "resources/read");
+    index.facts.scenario.limits.cache.is_some()
+        && repeatable
+        && method == rpc::method(earlier.body)
+        && key(message) == key(earlier)
+}
+
+/// Progress comes under the token that this very request gave, and under none where it gave none.
+fn own_progress(message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    let own = rpc::progress_token(message.body);
+    let foreign = rpc::progress(answer).into_iter().find(|token| Some(token) != own.as_ref())?;
+    let headline = format!("{} was told of progress that is not its request's", message.actor);
+    let expected = own.map_or_else(|| "no progress".to_owned(), |token| format!("progressToken {token}"));
+    Some(finding(message, headline, expected, format!("progressToken {foreign}"), answer.at))
+}
+
 /// A call ran at most once upstream, however often a connection broke.
 fn executions(index: &Index<'_>, message: &Message<'_>) -> Option<Finding> {
     let arrivals: Vec<_> = index.arrivals_of(message.exchange).collect();
     let ran: u64 = arrivals.iter().map(|a| a.executed).sum();
-    (ran > 1).then(|| {
-        let headline = format!("one call of {} ran {ran} times on `{}`", message.actor, message.upstream);
+    let asked = rpc::batch(message.body).map_or(1, |ids| ids.len() as u64);
+    (ran > asked).then(|| {
+        let headline = format!("a request of {} ran {ran} times on `{}`", message.actor, message.upstream);
         let at = arrivals.last().map_or(message.at, |a| a.at);
-        finding(message, headline, "one call runs at most once".into(), format!("{ran} executions"), at)
+        finding(message, headline, "a call runs at most once".into(), format!("{ran} executions"), at)
     })
 }

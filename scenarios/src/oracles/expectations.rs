@@ -65,7 +65,9 @@ impl<'i, 't> Promise<'i, 't> {
         let finding = match &expectation.value {
             Expectation::Text(wanted) => self.text(wanted),
             Expectation::Error(wanted) => self.error(wanted),
-            Expectation::Tools { contains, excludes } => self.tools(contains, excludes),
+            Expectation::Names { contains, excludes } => self.names(contains, excludes),
+            Expectation::Progress(wanted) => self.progress(*wanted),
+            Expectation::Answers(wanted) => self.answers(*wanted),
             Expectation::Status(wanted) => self.status(*wanted),
             Expectation::Sessions { opened, open } => self.sessions(*opened, *open),
             Expectation::Executed(wanted) => self.executed(*wanted),
@@ -198,20 +200,54 @@ impl<'i, 't> Promise<'i, 't> {
         self.matches(&message, wanted)
     }
 
-    fn tools(&self, contains: &[String], excludes: &[String]) -> Option<Finding> {
+    fn names(&self, contains: &[String], excludes: &[String]) -> Option<Finding> {
         let response = match self.success() {
             Ok(response) => response,
             Err(finding) => return Some(*finding),
         };
-        let names = rpc::tools(&response).unwrap_or_default();
+        let names = rpc::names(&response).unwrap_or_default();
         let listed = format!("[{}]", names.join(", "));
-        if let Some(missing) = contains.iter().find(|name| !names.contains(name)) {
-            let headline = format!("{} is not offered the tool {missing}", self.actor());
-            return Some(self.finding(Kind::Loss, headline).because(missing.as_str(), listed));
+        if let Some(missing) = contains.iter().map(|name| self.told(name)).find(|name| !names.contains(name)) {
+            let headline = format!("{} is not offered {missing}", self.actor());
+            return Some(self.finding(Kind::Loss, headline).because(missing, listed));
         }
-        let extra = excludes.iter().find(|name| names.contains(name))?;
-        let headline = format!("{} is offered the tool {extra}, which is not {0}'s", self.actor());
+        let extra = excludes.iter().map(|name| self.told(name)).find(|name| names.contains(name))?;
+        let headline = format!("{} is offered {extra}, which is not {0}'s", self.actor());
         Some(self.finding(Kind::Leak, headline).because(format!("no {extra}"), listed))
+    }
+
+    /// A name as the list of a step tells it: `db/echo` is named as the target names it in a group's list.
+    fn told(&self, name: &str) -> String {
+        let facts = self.index.facts;
+        match name.split_once('/') {
+            Some((upstream, bare)) if facts.scenario.upstreams.contains_key(upstream) => facts.told(upstream, bare),
+            _ => self.expand(name),
+        }
+    }
+
+    fn progress(&self, wanted: u64) -> Option<Finding> {
+        let message = self.message()?;
+        let token = rpc::progress_token(message.body)?;
+        let told = message.answer.map(|answer| rpc::progress(&answer)).unwrap_or_default();
+        let own = told.iter().filter(|of| **of == token).count() as u64;
+        (own != wanted).then(|| {
+            let headline = format!("{} was told of progress {own} times", self.actor());
+            let received = format!("tokens {told:?}");
+            self.finding(Kind::Loss, headline).because(format!("{wanted} times under the token {token}"), received)
+        })
+    }
+
+    fn answers(&self, wanted: u64) -> Option<Finding> {
+        let message = self.message()?;
+        let mut asked = rpc::batch(message.body)?;
+        let responses = message.answer.map(|answer| rpc::responses(&answer)).unwrap_or_default();
+        let mut answered: Vec<_> = responses.iter().filter_map(|response| response.get("id").cloned()).collect();
+        asked.sort_by_key(ToString::to_string);
+        answered.sort_by_key(ToString::to_string);
+        (asked != answered || wanted != answered.len() as u64).then(|| {
+            let headline = format!("{} did not get one answer for each request of a batch", self.actor());
+            self.finding(Kind::Correlation, headline).because(format!("ids {asked:?}"), format!("ids {answered:?}"))
+        })
     }
 
     fn status(&self, wanted: u16) -> Option<Finding> {

@@ -1,6 +1,6 @@
-//! Nobody receives another user's mark, and nobody receives a secret.
+//! Nobody receives another user's mark, nobody receives a secret, and nobody's mark is sent upstream in another's name.
 //!
-//! Looked for in every header and body delivered to an actor. A mark belongs to a *user* here: what
+//! Looked for in every header and body delivered to an actor or sent to an upstream. A mark belongs to a *user* here: what
 //! one client of a user gets of another client's is the business of `exclusive_session` and
 //! `noninterference`, because data at rest of one account is rightly seen by both. A mark whose
 //! owner the trace does not tell is never judged.
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::trace::{
     Index,
-    index::{Answer, MarkKind, Message},
+    index::{Answer, Arrival, MarkKind, Message, Owner},
     sight::Sight,
 };
 
@@ -30,7 +30,27 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
         }
         findings.extend(secrets.judge(message, answer, &delivered));
     }
+    findings.extend(index.arrivals.values().filter_map(|arrival| sent_for_another(index, arrival)));
     findings
+}
+
+/// What only one user may have, sent in another's request although that user never sent it.
+fn sent_for_another(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
+    let Owner::Actor(sender) = index.owner_of(arrival) else { return None };
+    let message = index.message_of(arrival.cause?)?;
+    let mark = index
+        .marks_in(arrival.body)
+        .filter(|mark| !message.body.contains(mark.text))
+        .find(|mark| mark.owner.user().is_some_and(|user| user != sender.user))?;
+    let owner = mark.owner.user()?;
+    let headline = format!("{owner}'s data went to `{}` in a request of {sender}", arrival.upstream);
+    let mut finding = Finding::new(Oracle::Leak, Kind::Leak, message.step, arrival.at, headline);
+    finding.crossing =
+        Some(Crossing { what: format!("mark {}", mark.text), owner: owner.to_owned(), reached: sender.to_string() });
+    Some(finding.because(
+        format!("nothing of {owner}'s in what is sent for {sender}"),
+        format!("mark {} of {owner} in {}", mark.text, arrival.body),
+    ))
 }
 
 /// Headers and body in one text: a mark in a header is as much a leak as one in a body.

@@ -17,15 +17,21 @@ use crate::{
 pub fn judge(index: &Index<'_>, alone: &[Index<'_>]) -> Vec<Finding> {
     let steps = index.facts.scenario.steps.iter().enumerate();
     let asked = steps.filter(|(_, step)| match &step.action {
-        Action::Request(request) => compared(request) && request.held.is_none(),
-        Action::Await(label) => held_request(index, &label.value).is_some_and(compared),
+        Action::Request(request) => compared(index, request) && request.held.is_none(),
+        Action::Await(label) => held_request(index, &label.value).is_some_and(|request| compared(index, request)),
         _ => false,
     });
     asked.filter_map(|(number, _)| differs(index, alone, number)).collect()
 }
 
-fn compared(request: &Request) -> bool {
-    matches!(request.kind, RequestKind::Call { .. } | RequestKind::List) && request.fault.is_none()
+fn compared(index: &Index<'_>, request: &Request) -> bool {
+    let restricted = index.facts.scenario.users.get(&request.actor.user).is_some_and(|user| !user.tools.is_empty());
+    match request.kind {
+        RequestKind::Initialize | RequestKind::Ping => false,
+        // Alone and through no hub, nobody is kept from a tool.
+        RequestKind::List { .. } => !restricted,
+        _ => request.fault.is_none(),
+    }
 }
 
 fn held_request<'t>(index: &Index<'t>, label: &str) -> Option<&'t Request> {

@@ -15,9 +15,18 @@ pub fn answer_of<'a>(status: u16, headers: &'a [(String, String)], body: &'a str
 pub fn messages(answer: &Answer<'_>) -> Vec<Value> {
     let media = header(answer.headers, "content-type").unwrap_or_default();
     if media.starts_with("text/event-stream") {
-        sse::events(answer.body).iter().filter_map(|event| serde_json::from_str(&event.data).ok()).collect()
+        sse::events(answer.body).iter().flat_map(|event| one_or_many(&event.data)).collect()
     } else {
-        serde_json::from_str(answer.body).into_iter().collect()
+        one_or_many(answer.body)
+    }
+}
+
+/// A message, or in revision 2025-03-26 a batch of them.
+fn one_or_many(text: &str) -> Vec<Value> {
+    match serde_json::from_str(text) {
+        Ok(Value::Array(batch)) => batch,
+        Ok(message) => vec![message],
+        Err(_) => Vec::new(),
     }
 }
 
@@ -31,10 +40,14 @@ pub fn response(answer: &Answer<'_>) -> Option<Value> {
     responses(answer).into_iter().next()
 }
 
-/// The texts of a `tools/call` result, joined by newlines; empty for anything else.
+/// The texts of a result, joined by newlines: of a tool, a prompt, a resource or a completion; empty for anything else.
 pub fn text(response: &Value) -> String {
-    let parts = response.pointer("/result/content").and_then(Value::as_array);
-    let texts = parts.into_iter().flatten().filter_map(|part| part.get("text")?.as_str());
+    let many = |pointer: &str| response.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let of_tool = many("/result/content").filter_map(|part| part.get("text"));
+    let of_prompt = many("/result/messages").filter_map(|message| message.pointer("/content/text"));
+    let of_resource = many("/result/contents").filter_map(|content| content.get("text"));
+    let of_completion = many("/result/completion/values");
+    let texts = of_tool.chain(of_prompt).chain(of_resource).chain(of_completion).filter_map(Value::as_str);
     texts.collect::<Vec<_>>().join("\n")
 }
 
@@ -46,10 +59,34 @@ pub fn failure(response: &Value) -> Option<String> {
     (response.pointer("/result/isError") == Some(&Value::Bool(true))).then(|| text(response))
 }
 
-/// The tool names of a `tools/list` result; `None` where it is none.
-pub fn tools(response: &Value) -> Option<Vec<String>> {
-    let tools = response.pointer("/result/tools")?.as_array()?;
-    Some(tools.iter().filter_map(|tool| Some(tool.get("name")?.as_str()?.to_owned())).collect())
+/// The names or URIs in the result of a list; `None` where it is none.
+pub fn names(response: &Value) -> Option<Vec<String>> {
+    let lists = [("tools", "name"), ("prompts", "name"), ("resources", "uri"), ("resourceTemplates", "uriTemplate")];
+    let result = response.get("result")?;
+    let (items, member) = lists.into_iter().find_map(|(list, member)| Some((result.get(list)?.as_array()?, member)))?;
+    Some(items.iter().filter_map(|item| Some(item.get(member)?.as_str()?.to_owned())).collect())
+}
+
+/// The tokens under which an answer tells of progress.
+pub fn progress(answer: &Answer<'_>) -> Vec<Value> {
+    let told = messages(answer).into_iter().filter(|m| m.get("method") == Some(&Value::from("notifications/progress")));
+    told.filter_map(|message| message.pointer("/params/progressToken").cloned()).collect()
+}
+
+/// The token under which a recorded request wants to be told of progress.
+pub fn progress_token(body: &str) -> Option<Value> {
+    serde_json::from_str::<Value>(body).ok()?.pointer("/params/_meta/progressToken").cloned()
+}
+
+/// The ids of all requests in a recorded batch; `None` where it is none.
+pub fn batch(body: &str) -> Option<Vec<Value>> {
+    let Ok(Value::Array(messages)) = serde_json::from_str(body) else { return None };
+    Some(messages.iter().filter_map(|message| message.get("id").cloned()).collect())
+}
+
+/// The method of a recorded request.
+pub fn method(body: &str) -> Option<String> {
+    Some(serde_json::from_str::<Value>(body).ok()?.get("method")?.as_str()?.to_owned())
 }
 
 /// The id of the request in a recorded body, byte for byte as it was written.

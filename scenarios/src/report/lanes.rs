@@ -257,7 +257,7 @@ fn said(response: &Value) -> String {
     if !text.is_empty() {
         return text;
     }
-    match rpc::tools(response) {
+    match rpc::names(response) {
         Some(tools) => format!("tools: {}", tools.join(", ")),
         None => response.get("result").map(Value::to_string).unwrap_or_default(),
     }

@@ -54,8 +54,12 @@ fn played(cell: &Cell, options: &Options, target: &Reference) -> Result<(Verdict
 }
 
 /// A user alone, straight at the upstreams, is promised nothing but an answer.
-const NOTHING: Promises =
-    Promises { sharing: Sharing::Shared, identity_headers: IdentityHeaders::NotPromised, refusals: Refusals::Similar };
+const NOTHING: Promises = Promises {
+    sharing: Sharing::Shared,
+    identity_headers: IdentityHeaders::NotPromised,
+    refusals: Refusals::Similar,
+    naming: "{name}",
+};
 
 fn blame(finding: &Finding) -> String {
     format!(

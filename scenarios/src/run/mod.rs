@@ -13,6 +13,6 @@ pub mod verdict;
 pub mod workers;
 
 pub use options::{Error, Mode, Options};
-pub use plan::{Cell, Revision, plan};
+pub use plan::{Cell, plan};
 pub use verdict::{CellReport, Verdict};
 pub use workers::play;

@@ -1,42 +1,19 @@
 //! The matrix: every scenario in both revisions of its era, every credential mode it names, and
 //! every order in which its held calls may be released.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rand::seq::index;
 
 use crate::{
     engine::cast,
-    scenario::model::{Action, CredentialMode, Order, Scenario},
+    scenario::model::{Action, CredentialMode, Order, Revision, Scenario},
 };
 
 use super::Options;
 
 /// No scenario has more orders than this; beyond it a seeded sample is played, and the name says so.
 const MOST_ORDERS: usize = 24;
-
-/// A protocol revision of the stateful era.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Revision {
-    /// 2025-06-18.
-    June2025,
-    /// 2025-11-25.
-    November2025,
-}
-
-impl Revision {
-    /// All that are played, oldest first.
-    pub const ALL: [Self; 2] = [Self::June2025, Self::November2025];
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::June2025 => "2025-06-18",
-            Self::November2025 => "2025-11-25",
-        })
-    }
-}
 
 /// One cell of the matrix.
 #[derive(Debug, Clone)]
@@ -57,7 +34,8 @@ pub struct Cell {
 pub fn plan(scenarios: &[Arc<Scenario>], options: &Options) -> Vec<Cell> {
     let mut cells = Vec::new();
     for scenario in scenarios {
-        for revision in Revision::ALL {
+        let revisions = if scenario.revisions.is_empty() { &Revision::ALL[..] } else { &scenario.revisions };
+        for revision in revisions.iter().copied() {
             for credentials in &scenario.credentials {
                 let name = format!("{revision} {credentials}");
                 let cell = Cell {

@@ -11,17 +11,31 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("seed-case", false, "the case of the mission document that this file restates"),
     ("users", true, "who takes part: a list of names, or a map with their clients and rights"),
     ("upstreams", true, "the servers: a list of `db` and `github`, or a map of names"),
+    ("groups", false, "routes on which the hub shows several upstreams as one: name and list; `all` is always there"),
+    ("revisions", false, "protocol revisions in which it is played; all where left out"),
     ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
-    ("needs", false, "what a target must be able to do: clock, limits, keys, routes"),
-    ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout"),
+    ("needs", false, "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache"),
+    ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout, cache"),
     ("steps", true, "what happens, in order"),
 ];
 
 /// Verbs: name, the keys that may stand beside it, what it does.
 pub const VERBS: &[(&str, &[&str], &str)] = &[
-    ("call", &["as", "with", "id", "held", "fault", "expect"], "calls a tool, `upstream/tool`"),
-    ("list", &["as", "id", "held", "fault", "expect"], "asks an upstream for its tools"),
+    ("call", &["as", "with", "via", "id", "held", "progress", "fault", "expect"], "calls a tool, `upstream/tool`"),
+    (
+        "list",
+        &["as", "what", "after", "keep", "id", "held", "fault", "expect"],
+        "asks an upstream, a group or `all` for its tools, or `what: prompts`, `resources`, `templates`",
+    ),
+    ("get", &["as", "with", "via", "id", "held", "fault", "expect"], "gets a prompt, `upstream/prompt`"),
+    ("read", &["as", "uri", "via", "id", "held", "fault", "expect"], "reads a resource of an upstream"),
+    (
+        "complete",
+        &["as", "template", "with", "via", "id", "expect"],
+        "completes the argument of a prompt, `upstream/prompt`, or of an upstream's resource `template`",
+    ),
+    ("batch", &["as", "calls", "expect"], "sends several calls to an upstream in one POST (revision 2025-03-26)"),
     ("initialize", &["as", "id", "expect"], "opens a new session at an upstream"),
     ("ping", &["as", "id", "expect"], "pings an upstream"),
     (
@@ -42,10 +56,13 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
 pub const EXPECT: &[(&str, &str)] = &[
     ("text", "the text of the result: what it contains, a map with `contains` or `excludes`, or `any`"),
     ("error", "the call fails, with a message: as `text`"),
-    ("tools", "names in the list of tools: `contains`, `excludes`"),
+    ("tools", "names in a list of tools: `contains`, `excludes`; `db/echo` is `db`'s tool in the list of a group"),
+    ("names", "the same for any list; resources and templates by their URIs"),
     ("refused", "the access is refused, for this reason"),
     ("status", "the HTTP status"),
     ("sessions", "of a census: `opened` and `open`"),
+    ("progress", "how many notifications of progress came, under the own token"),
+    ("answers", "of a batch: how many requests were answered, each exactly once"),
     ("executed", "how often the tool really ran"),
     ("canceled", "of a cancel: how many of them reached the upstream for that call"),
 ];
@@ -63,7 +80,9 @@ pub const REFUSALS: &[&str] = &[
 /// Credential modes.
 pub const CREDENTIALS: &[&str] = &["per-user", "shared", "none"];
 /// Needs of a scenario.
-pub const NEEDS: &[&str] = &["clock", "limits", "keys", "routes"];
+pub const NEEDS: &[&str] = &["clock", "limits", "keys", "routes", "groups", "rights", "cache"];
+/// The group of all upstreams, which is always there.
+pub const ALL: &str = "all";
 /// Faults of an upstream.
 pub const FAULTS: &[&str] = &["delay", "refuse", "disconnect", "malform"];
 

@@ -29,6 +29,10 @@ pub struct Scenario {
     pub users: IndexMap<String, User>,
     /// The upstream servers behind the hub.
     pub upstreams: IndexMap<String, Upstream>,
+    /// Routes on which the hub shows several of them as one, by name. `all` is always there.
+    pub groups: IndexMap<String, Vec<String>>,
+    /// Protocol revisions in which it is played; all of its eras where empty.
+    pub revisions: Vec<Revision>,
     /// Protocol eras in which the scenario makes sense.
     pub eras: Vec<Era>,
     /// Ways of giving the upstreams their credentials; the matrix runs all of them.
@@ -52,6 +56,10 @@ pub struct User {
     pub unlinked: Vec<String>,
     /// Upstreams where this user's account may read and not write.
     pub read_only: Vec<String>,
+    /// The only upstreams that the hub lets this user use; `None` is all.
+    pub servers: Option<Vec<String>>,
+    /// The only tools that the hub lets this user call, by upstream.
+    pub tools: IndexMap<String, Vec<String>>,
     /// Where the user was declared.
     pub span: Span,
 }
@@ -63,6 +71,8 @@ pub struct Upstream {
     pub kind: String,
     /// The hub also holds a service credential for it that no user may ever be served with.
     pub service_credential: ServiceCredential,
+    /// Items on one page of its lists; `None` is all of them.
+    pub page: Option<usize>,
     /// Where the upstream was declared.
     pub span: Span,
 }
@@ -77,12 +87,41 @@ pub enum ServiceCredential {
     Present,
 }
 
-/// A protocol era. The stateful era is run in both revisions the hub speaks.
+/// A protocol era. The stateful era is run in all its revisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Era {
-    /// Revisions 2025-06-18 and 2025-11-25: initialize, sessions, DELETE.
+    /// Revisions 2025-03-26 to 2025-11-25: initialize, sessions, DELETE.
     Stateful,
+}
+
+/// A protocol revision of the stateful era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Revision {
+    /// 2025-03-26, the only one with batches.
+    #[serde(rename = "2025-03-26")]
+    March2025,
+    /// 2025-06-18.
+    #[serde(rename = "2025-06-18")]
+    June2025,
+    /// 2025-11-25.
+    #[serde(rename = "2025-11-25")]
+    November2025,
+}
+
+impl Revision {
+    /// All that are played, oldest first.
+    pub const ALL: [Self; 3] = [Self::March2025, Self::June2025, Self::November2025];
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::March2025 => "2025-03-26",
+            Self::June2025 => "2025-06-18",
+            Self::November2025 => "2025-11-25",
+        })
+    }
 }
 
 /// Whose credential the hub uses upstream.
@@ -119,6 +158,12 @@ pub enum Need {
     Keys,
     /// Several upstreams on routes of their own.
     Routes,
+    /// Several upstreams shown as one.
+    Groups,
+    /// The harness can say which upstreams and tools a user may use.
+    Rights,
+    /// The harness can let the target keep lists and resources for a while.
+    Cache,
 }
 
 /// Limits of the target, where the scenario sets them.
@@ -130,6 +175,8 @@ pub struct Limits {
     pub sessions_per_user: Option<u32>,
     /// How long a call may take upstream.
     pub call_timeout: Option<Duration>,
+    /// How long lists and resources may be given again.
+    pub cache: Option<Duration>,
 }
 
 /// Who acts: a user and one of their clients. Printed `alice`, or `alice.phone` where clients are named.
@@ -171,6 +218,15 @@ pub enum Action {
     Request(Request),
     /// `send`: raw HTTP for what a polite client would not do.
     Send(Send),
+    /// `batch`: several requests in one POST, as revision 2025-03-26 has them.
+    Batch {
+        /// Who sends it.
+        actor: Actor,
+        /// To which upstream.
+        upstream: String,
+        /// The calls: tool, arguments, and id where the file gives one.
+        calls: Vec<(String, serde_json::Map<String, Value>, Option<Value>)>,
+    },
     /// `await`: takes the answer of a held call.
     Await(Label),
     /// `release`: lets held calls go, in this order or in every order.
@@ -218,14 +274,20 @@ pub enum Order {
 pub struct Request {
     /// Who asks.
     pub actor: Actor,
-    /// Of which upstream.
+    /// Of which upstream; for the lists of a group, of which group.
     pub upstream: String,
+    /// On which group's route; `None` is the upstream's own.
+    pub via: Option<String>,
     /// What is asked.
     pub kind: RequestKind,
     /// The JSON-RPC id to use; a fresh number where the file gives none.
     pub id: Option<Value>,
     /// Park the call at the upstream under this label and go on.
     pub held: Option<Label>,
+    /// The token under which the client wants to be told of progress.
+    pub progress: Option<Value>,
+    /// Keep the cursor of the answer under this label.
+    pub keep: Option<Label>,
     /// What goes wrong upstream with exactly this call.
     pub fault: Option<Spanned<FaultSpec>>,
 }
@@ -238,8 +300,32 @@ pub enum RequestKind {
     Initialize,
     /// `ping`.
     Ping,
-    /// `tools/list`.
-    List,
+    /// A list.
+    List {
+        /// Which.
+        what: ListKind,
+        /// Where it goes on: the cursor that was kept under this label.
+        after: Option<Label>,
+    },
+    /// `prompts/get`.
+    Get {
+        /// Prompt name, bare.
+        prompt: String,
+        /// Arguments, with `$canary` forms.
+        arguments: serde_json::Map<String, Value>,
+    },
+    /// `resources/read`.
+    Read {
+        /// The URI, with `$canary` forms.
+        uri: String,
+    },
+    /// `completion/complete`.
+    Complete {
+        /// What is being filled in.
+        reference: Reference,
+        /// The argument and its beginning.
+        argument: (String, String),
+    },
     /// `tools/call`.
     Call {
         /// Tool name, bare.
@@ -247,6 +333,43 @@ pub enum RequestKind {
         /// Arguments; strings may contain `$canary` forms, replaced when played.
         arguments: serde_json::Map<String, Value>,
     },
+}
+
+/// What is being filled in by a completion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reference {
+    /// A prompt, by its bare name.
+    Prompt(String),
+    /// A resource template.
+    Template(String),
+}
+
+/// The lists of MCP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListKind {
+    /// `tools/list`.
+    #[default]
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    Templates,
+}
+
+impl ListKind {
+    /// The method that asks for it.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
 }
 
 /// A fault of the upstream, as written in a scenario.
@@ -340,8 +463,9 @@ pub enum Expectation {
     Text(TextMatch),
     /// The call must fail with a JSON-RPC error or `isError` result whose message matches.
     Error(TextMatch),
-    /// The names in a tools list.
-    Tools {
+    /// The names (of tools and prompts) or URIs (of resources and templates) in a list; `db/echo` is a tool of `db` in
+    /// a group's list, however the target names it there.
+    Names {
         /// Must be there.
         contains: Vec<String>,
         /// Must not be there.
@@ -360,6 +484,10 @@ pub enum Expectation {
     },
     /// How often the upstream really ran the tool of this call.
     Executed(u64),
+    /// How many notifications of progress came, each under the own token.
+    Progress(u64),
+    /// How many requests of a batch were answered, each exactly once.
+    Answers(u64),
     /// How many cancels reached the upstream for that call, by the id it has there (`cancel`).
     Canceled(u64),
 }

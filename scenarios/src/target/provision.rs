@@ -19,6 +19,8 @@ pub struct Promises {
     pub identity_headers: IdentityHeaders,
     /// How alike its refusals are.
     pub refusals: Refusals,
+    /// How it names what belongs to one of several upstreams: `{upstream}__{name}`.
+    pub naming: &'static str,
 }
 
 /// Everything that a target is configured with for one cell.
@@ -37,6 +39,6 @@ pub struct Provision<'f> {
 /// A target that runs, until the cell's runtime ends.
 #[derive(Debug)]
 pub struct Running {
-    /// Its route for each upstream.
+    /// Its route for each upstream, and for each group of them.
     pub endpoints: BTreeMap<String, Endpoint>,
 }

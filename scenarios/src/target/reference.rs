@@ -24,7 +24,7 @@ use crate::{
         cast,
         client::{Endpoint, Wire},
     },
-    scenario::model::CredentialMode,
+    scenario::{grammar, model::CredentialMode},
     trace::facts::{IdentityHeaders, Refusals, Sharing},
 };
 
@@ -61,6 +61,7 @@ impl Reference {
             sharing: Sharing::PerSession,
             identity_headers: IdentityHeaders::Promised,
             refusals: Refusals::Identical,
+            naming: "{upstream}__{name}",
         }
     }
 
@@ -86,12 +87,10 @@ impl Reference {
                 address.to_string()
             }
         };
-        let endpoint = |name: &String| Endpoint {
-            wire: provision.wire.clone(),
-            authority: authority.clone(),
-            path: format!("/mcp/{name}"),
-        };
-        Ok(Running { endpoints: provision.upstreams.keys().map(|name| (name.clone(), endpoint(name))).collect() })
+        let endpoint = |path: String| Endpoint { wire: provision.wire.clone(), authority: authority.clone(), path };
+        let routes = provision.upstreams.keys().chain(provision.facts.scenario.groups.keys());
+        let routes = routes.map(|name| (name.clone(), endpoint(format!("/mcp/{name}"))));
+        Ok(Running { endpoints: routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect() })
     }
 }
 
@@ -113,13 +112,23 @@ fn configuration(provision: &Provision<'_>) -> Value {
         if let Some(token) = facts.service_tokens.get(name) {
             server["service-credential"] = json!({ "bearer": token });
         }
+        if let Some(time) = facts.scenario.limits.cache {
+            server["cache"] = format!("{}ms", time.as_millis()).into();
+        }
         (name.clone(), server)
     });
     let users = facts.scenario.users.keys().map(|user| {
         let tokens = facts.tokens.get(user).into_iter().flatten();
         let credentials: serde_json::Map<String, Value> =
             tokens.map(|(upstream, token)| (upstream.clone(), json!({ "bearer": token }))).collect();
-        (user.clone(), json!({ "keys": keys(provision, user), "credentials": credentials }))
+        let mut written = json!({ "keys": keys(provision, user), "credentials": credentials });
+        if let Some(person) = facts.scenario.users.get(user) {
+            written["tools"] = json!(person.tools);
+            if let Some(servers) = &person.servers {
+                written["servers"] = json!(servers);
+            }
+        }
+        (user.clone(), written)
     });
     let limits = &facts.scenario.limits;
     let mut written = serde_json::Map::new();
@@ -129,6 +138,7 @@ fn configuration(provision: &Provision<'_>) -> Value {
     written.extend(limits.sessions_per_user.map(|count| ("sessions-per-user".into(), count.into())));
     json!({
         "servers": servers.collect::<serde_json::Map<_, _>>(),
+        "groups": facts.scenario.groups,
         "users": users.collect::<serde_json::Map<_, _>>(),
         "limits": written,
     })

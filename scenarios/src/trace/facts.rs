@@ -27,6 +27,8 @@ pub struct Facts {
     pub identity_headers: IdentityHeaders,
     /// Whether a foreign session must look exactly like an unknown one, or merely be refused.
     pub refusals: Refusals,
+    /// How the target names what belongs to one of several upstreams: `{upstream}__{name}`.
+    pub naming: String,
     /// Hub keys: actor to secret.
     pub keys: BTreeMap<String, String>,
     /// Upstream credentials: user, then upstream, to bearer token.
@@ -81,6 +83,11 @@ pub struct Canary {
 }
 
 impl Facts {
+    /// The name that the target gives something of `upstream` where it shows several of them as one.
+    pub fn told(&self, upstream: &str, name: &str) -> String {
+        self.naming.replace("{upstream}", upstream).replace("{name}", name)
+    }
+
     /// The upstream token that a request on behalf of `user` must carry to `upstream`, by the declared mode.
     pub fn expected_token(&self, user: &str, upstream: &str) -> Option<&str> {
         match self.credentials {

@@ -53,13 +53,13 @@ impl Lowering<'_> {
         match name {
             "text" => self.text_match(node).map(Expectation::Text),
             "error" => self.text_match(node).map(Expectation::Error),
-            "tools" => {
-                let mut fields = self.map(node, "`tools`")?;
-                let mut names = |key| fields.take(key).map(|node| self.texts(node, "a tool")).unwrap_or_default();
+            "tools" | "names" => {
+                let mut fields = self.map(node, "a condition on a list")?;
+                let mut names = |key| fields.take(key).map(|node| self.texts(node, "a name")).unwrap_or_default();
                 let (contains, excludes) = (names("contains"), names("excludes"));
-                self.finish(&fields, "`tools`");
+                self.finish(&fields, "a condition on a list");
                 let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
-                Some(Expectation::Tools { contains: values(contains), excludes: values(excludes) })
+                Some(Expectation::Names { contains: values(contains), excludes: values(excludes) })
             }
             "refused" => self.word(node, "reason of a refusal", REFUSALS).map(Expectation::Refused),
             "status" => self.http_status(node).map(Expectation::Status),
@@ -70,6 +70,8 @@ impl Lowering<'_> {
                 self.finish(&fields, "`sessions`");
                 Some(Expectation::Sessions { opened, open })
             }
+            "progress" => self.count(node, "`progress`").map(Expectation::Progress),
+            "answers" => self.count(node, "`answers`").map(Expectation::Answers),
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
         }
@@ -105,9 +107,11 @@ fn fits(name: &str, verb: &str) -> bool {
         "census" => name == "sessions",
         "cancel" => matches!(name, "canceled" | "status"),
         "close" => matches!(name, "status" | "refused"),
-        "list" => !matches!(name, "sessions" | "canceled" | "executed"),
-        "await" => !matches!(name, "sessions" | "canceled"),
-        _ => !matches!(name, "sessions" | "canceled" | "tools"),
+        "batch" => matches!(name, "answers" | "status"),
+        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers"),
+        "await" => !matches!(name, "sessions" | "canceled" | "answers"),
+        "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names"),
+        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress"),
     }
 }
 

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 
 use super::{
     super::{
-        model::{Actor, CredentialMode, Era, Limits, Need, Scenario, ServiceCredential, Upstream, User},
+        grammar,
+        model::{Actor, CredentialMode, Era, Limits, Need, Revision, Scenario, ServiceCredential, Upstream, User},
         source::Spanned,
         tree::{Node, Value},
     },
@@ -14,8 +15,15 @@ use super::{
 
 const MODES: &[(&str, CredentialMode)] =
     &[("per-user", CredentialMode::PerUser), ("shared", CredentialMode::Shared), ("none", CredentialMode::None)];
-const NEEDS: &[(&str, Need)] =
-    &[("clock", Need::Clock), ("limits", Need::Limits), ("keys", Need::Keys), ("routes", Need::Routes)];
+const NEEDS: &[(&str, Need)] = &[
+    ("clock", Need::Clock),
+    ("limits", Need::Limits),
+    ("keys", Need::Keys),
+    ("routes", Need::Routes),
+    ("groups", Need::Groups),
+    ("rights", Need::Rights),
+    ("cache", Need::Cache),
+];
 
 impl Lowering<'_> {
     /// A whole file.
@@ -30,11 +38,13 @@ impl Lowering<'_> {
         let upstreams =
             self.required(&mut fields, "upstreams", "a scenario").map(|node| self.upstreams(node)).unwrap_or_default();
         self.names_in_users(&users, &upstreams);
+        let groups = fields.take("groups").map(|node| self.groups(node, &upstreams)).unwrap_or_default();
+        let revisions = fields.take("revisions").map(|node| self.revisions(node)).unwrap_or_default();
         let eras = fields.take("eras").map(|node| self.list(node, "era", &[("stateful", Era::Stateful)]));
         let credentials = fields.take("credentials").map(|node| self.modes(node, &upstreams));
         let needs = fields.take("needs").map(|node| self.spanned_list(node, "need", NEEDS)).unwrap_or_default();
         let limits = fields.take("limits").map(|node| self.limits(node)).unwrap_or_default();
-        let cast = Cast { users: &users, upstreams: &upstreams };
+        let cast = Cast { users: &users, upstreams: &upstreams, groups: &groups };
         let steps =
             self.required(&mut fields, "steps", "a scenario").map(|node| self.steps(node, &cast)).unwrap_or_default();
         self.finish(&fields, "a scenario");
@@ -46,6 +56,8 @@ impl Lowering<'_> {
             seed_case,
             users,
             upstreams,
+            groups,
+            revisions,
             eras: eras.unwrap_or_else(|| vec![Era::Stateful]),
             credentials: credentials.unwrap_or_else(|| vec![CredentialMode::PerUser]),
             needs,
@@ -120,6 +132,8 @@ impl Lowering<'_> {
             clients: IndexMap::from([(Actor::MAIN.to_owned(), "main".to_owned())]),
             unlinked: Vec::new(),
             read_only: Vec::new(),
+            servers: None,
+            tools: IndexMap::new(),
             span,
         };
         match &node.value {
@@ -167,12 +181,16 @@ impl Lowering<'_> {
             .map(|node| self.clients(node));
         let unlinked = fields.take("unlinked").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
         let read_only = fields.take("read-only").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
+        let servers = fields.take("servers").map(|node| self.texts(node, "an upstream"));
+        let tools = fields.take("tools").map(|node| self.names_by_upstream(node)).unwrap_or_default();
         self.finish(&fields, "a user");
         let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
         User {
             clients: clients.unwrap_or(alone.clients),
             unlinked: values(unlinked),
             read_only: values(read_only),
+            servers: servers.map(values),
+            tools,
             span: alone.span,
         }
     }
@@ -187,12 +205,53 @@ impl Lowering<'_> {
     fn names_in_users(&mut self, users: &IndexMap<String, User>, upstreams: &IndexMap<String, Upstream>) {
         let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
         for user in users.values() {
-            for name in user.unlinked.iter().chain(&user.read_only) {
+            let servers = user.servers.iter().flatten();
+            for name in user.unlinked.iter().chain(&user.read_only).chain(servers).chain(user.tools.keys()) {
                 if !known.contains(&name.as_str()) {
                     self.unknown("S033", &Spanned::new(name.clone(), user.span), "upstream", &known);
                 }
             }
         }
+    }
+
+    /// Lists of names by upstream.
+    fn names_by_upstream(&mut self, node: &Node) -> IndexMap<String, Vec<String>> {
+        let Value::Map(members) = &node.value else {
+            self.wrong("S030", node.span, format!("`tools` must be a map, and this is {}", node.value.name()));
+            return IndexMap::new();
+        };
+        let named = members.iter().map(|(name, node)| {
+            (name.value.clone(), self.texts(node, "a tool").into_iter().map(|tool| tool.value).collect())
+        });
+        named.collect()
+    }
+
+    fn groups(&mut self, node: &Node, upstreams: &IndexMap<String, Upstream>) -> IndexMap<String, Vec<String>> {
+        let Value::Map(members) = &node.value else {
+            self.wrong("S034", node.span, format!("`groups` must be a map, and this is {}", node.value.name()));
+            return IndexMap::new();
+        };
+        let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
+        let mut groups = IndexMap::new();
+        for (name, node) in members {
+            if known.contains(&name.value.as_str()) || name.value == grammar::ALL {
+                self.wrong_help("S039", name.span, format!("the route `{}` is taken", name.value), "call it otherwise");
+            }
+            let named = self.texts(node, "an upstream");
+            for upstream in &named {
+                if !known.contains(&upstream.value.as_str()) {
+                    self.unknown("S046", upstream, "upstream", &known);
+                }
+            }
+            groups.insert(name.value.clone(), named.into_iter().map(|upstream| upstream.value).collect());
+        }
+        groups
+    }
+
+    fn revisions(&mut self, node: &Node) -> Vec<Revision> {
+        let names = Revision::ALL.map(|revision| (revision.to_string(), revision));
+        let known: Vec<(&str, Revision)> = names.iter().map(|(name, revision)| (name.as_str(), *revision)).collect();
+        self.list(node, "protocol revision", &known)
     }
 
     fn upstreams(&mut self, node: &Node) -> IndexMap<String, Upstream> {
@@ -201,7 +260,8 @@ impl Lowering<'_> {
             Value::List(_) => {
                 for name in self.texts(node, "an upstream") {
                     let kind = self.kind(name.clone());
-                    let upstream = Upstream { kind, service_credential: ServiceCredential::Absent, span: name.span };
+                    let service_credential = ServiceCredential::Absent;
+                    let upstream = Upstream { kind, service_credential, page: None, span: name.span };
                     upstreams.insert(name.value, upstream);
                 }
             }
@@ -226,8 +286,8 @@ impl Lowering<'_> {
     }
 
     fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
-        let mut upstream =
-            Upstream { kind: name.value.clone(), service_credential: ServiceCredential::Absent, span: name.span };
+        let service_credential = ServiceCredential::Absent;
+        let mut upstream = Upstream { kind: name.value.clone(), service_credential, page: None, span: name.span };
         let mut kind = name.clone();
         if node.value != Value::Null
             && let Some(mut fields) = self.map(node, "an upstream")
@@ -242,6 +302,8 @@ impl Lowering<'_> {
                     &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)],
                 )
             });
+            let page = fields.take("page").and_then(|node| self.count(node, "`page`"));
+            upstream.page = page.and_then(|page| usize::try_from(page).ok()).filter(|page| *page > 0);
             upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
             self.finish(&fields, "an upstream");
         }
@@ -295,6 +357,7 @@ impl Lowering<'_> {
                 .and_then(|node| self.count(node, "`sessions-per-user`"))
                 .and_then(|count| u32::try_from(count).ok()),
             call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
+            cache: fields.take("cache").and_then(|node| self.time(node, "`cache`")),
         };
         self.finish(&fields, "`limits`");
         limits

@@ -1,5 +1,6 @@
 //! The verbs.
 
+use fake_upstreams::prompts;
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value as Json};
 
@@ -7,8 +8,8 @@ use super::{
     super::{
         canary, grammar,
         model::{
-            Action, Actor, FaultSpec, Order, Raw, Request, RequestKind, Send, SessionChoice, Step, TokenChoice,
-            Upstream, User,
+            Action, Actor, FaultSpec, ListKind, Order, Raw, Reference, Request, RequestKind, Send, SessionChoice, Step,
+            TokenChoice, Upstream, User,
         },
         source::Spanned,
         tree::{Node, Value},
@@ -21,6 +22,15 @@ use super::{
 pub(super) struct Cast<'c> {
     pub(super) users: &'c IndexMap<String, User>,
     pub(super) upstreams: &'c IndexMap<String, Upstream>,
+    pub(super) groups: &'c IndexMap<String, Vec<String>>,
+}
+
+impl Cast<'_> {
+    /// Every route: upstreams, groups, everything.
+    fn routes(&self) -> Vec<&str> {
+        let named = self.upstreams.keys().chain(self.groups.keys()).map(String::as_str);
+        named.chain([grammar::ALL]).collect()
+    }
 }
 
 impl Lowering<'_> {
@@ -61,7 +71,11 @@ impl Lowering<'_> {
     fn action(&mut self, verb: &str, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
         match verb {
             "call" => self.call(fields, cast),
-            "list" => self.asked("list", RequestKind::List, fields, cast),
+            "list" => self.list_of(fields, cast),
+            "get" => self.get(fields, cast),
+            "read" => self.read(fields, cast),
+            "complete" => self.complete(fields, cast),
+            "batch" => self.batch(fields, cast),
             "ping" => self.asked("ping", RequestKind::Ping, fields, cast),
             "initialize" => self.asked("initialize", RequestKind::Initialize, fields, cast),
             "send" => self.send(fields, cast),
@@ -75,7 +89,7 @@ impl Lowering<'_> {
                 Some(Action::Release { labels, order: order.unwrap_or(Order::Given) })
             }
             "close" => {
-                let upstream = self.upstream_name(fields.take("close")?, cast);
+                let upstream = self.route(fields.take("close")?, cast);
                 let actor = self.acting(fields, cast);
                 Some(Action::Close { actor: actor?, upstream: upstream? })
             }
@@ -91,12 +105,89 @@ impl Lowering<'_> {
     fn call(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
         let tool = self.tool(fields.take("call")?, cast);
         let arguments = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
-        let rest = self.request_rest(fields, cast);
-        let (upstream, tool) = tool?;
-        let (actor, id, held, fault) = rest?;
-        Some(Action::Request(Request { actor, upstream, kind: RequestKind::Call { tool, arguments }, id, held, fault }))
+        let progress = fields.take("progress").and_then(|node| self.request_id(node));
+        let (upstream, tool) = tool.unzip();
+        let kind = tool.map(|tool| RequestKind::Call { tool, arguments });
+        let request = self.request(upstream, kind, fields, cast)?;
+        Some(Action::Request(Request { progress, ..request }))
     }
 
+    fn list_of(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let route = self.route(fields.take("list")?, cast);
+        let kinds = [
+            ("tools", ListKind::Tools),
+            ("prompts", ListKind::Prompts),
+            ("resources", ListKind::Resources),
+            ("templates", ListKind::Templates),
+        ];
+        let what = fields.take("what").and_then(|node| self.word(node, "list", &kinds)).unwrap_or_default();
+        let after = fields.take("after").and_then(|node| self.label(node));
+        let keep = fields.take("keep").and_then(|node| self.label(node));
+        let request = self.request(route, Some(RequestKind::List { what, after }), fields, cast)?;
+        Some(Action::Request(Request { keep, ..request }))
+    }
+
+    fn get(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let prompt = self.prompt(fields.take("get")?, cast);
+        let arguments = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
+        let (upstream, prompt) = prompt.unzip();
+        let kind = prompt.map(|prompt| RequestKind::Get { prompt, arguments });
+        Some(Action::Request(self.request(upstream, kind, fields, cast)?))
+    }
+
+    fn read(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let upstream = self.upstream_name(fields.take("read")?, cast);
+        let uri = self.required(fields, "uri", "`read`").and_then(|node| self.text(node, "`uri`"));
+        let kind = uri.map(|uri| RequestKind::Read { uri: uri.value });
+        Some(Action::Request(self.request(upstream, kind, fields, cast)?))
+    }
+
+    fn complete(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let node = fields.take("complete")?;
+        let template = fields.take("template").and_then(|node| self.text(node, "`template`"));
+        let named = match template {
+            Some(template) => {
+                self.upstream_name(node, cast).map(|upstream| (upstream, Reference::Template(template.value)))
+            }
+            None => self.prompt(node, cast).map(|(upstream, prompt)| (upstream, Reference::Prompt(prompt))),
+        };
+        let with = self.required(fields, "with", "`complete`").map(|node| (node.span, self.arguments(node)));
+        let argument = with.and_then(|(span, with)| match with.iter().next() {
+            Some((name, Json::String(start))) if with.len() == 1 => Some((name.clone(), start.clone())),
+            _ => {
+                self.wrong("S054", span, "`with` names one argument and its beginning, a text");
+                None
+            }
+        });
+        let (upstream, reference) = named.unzip();
+        let kind = reference.zip(argument).map(|(reference, argument)| RequestKind::Complete { reference, argument });
+        Some(Action::Request(self.request(upstream, kind, fields, cast)?))
+    }
+
+    /// Several calls in one POST.
+    fn batch(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let upstream = self.upstream_name(fields.take("batch")?, cast);
+        let actor = self.acting(fields, cast);
+        let node = self.required(fields, "calls", "`batch`")?;
+        let Value::List(items) = &node.value else {
+            self.wrong("S055", node.span, format!("`calls` must be a list, and this is {}", node.value.name()));
+            return None;
+        };
+        let upstream = upstream?;
+        let mut calls = Vec::new();
+        for item in items {
+            let Some(mut call) = self.map(item, "a call") else { continue };
+            let tool = self.required(&mut call, "tool", "a call").and_then(|node| self.text(node, "`tool`"));
+            let arguments = call.take("with").map(|node| self.arguments(node)).unwrap_or_default();
+            let id = call.take("id").and_then(|node| self.request_id(node));
+            self.finish(&call, "a call");
+            let tool = tool.and_then(|tool| self.tool_of(&upstream, &tool, cast));
+            calls.extend(tool.map(|tool| (tool, arguments, id)));
+        }
+        Some(Action::Batch { actor: actor?, upstream, calls })
+    }
+
+    /// `initialize` and `ping`, on any route.
     fn asked(
         &mut self,
         verb: &'static str,
@@ -104,33 +195,30 @@ impl Lowering<'_> {
         fields: &mut Fields<'_>,
         cast: &Cast<'_>,
     ) -> Option<Action> {
-        let upstream = self.upstream_name(fields.take(verb)?, cast);
-        let rest = match kind {
-            RequestKind::List => self.request_rest(fields, cast),
-            _ => {
-                let actor = self.acting(fields, cast);
-                let id = fields.take("id").and_then(|node| self.request_id(node));
-                actor.map(|actor| (actor, id, None, None))
-            }
-        };
-        let (actor, id, held, fault) = rest?;
-        Some(Action::Request(Request { actor, upstream: upstream?, kind, id, held, fault }))
+        let route = self.route(fields.take(verb)?, cast);
+        let actor = self.acting(fields, cast);
+        let id = fields.take("id").and_then(|node| self.request_id(node));
+        let (actor, upstream) = (actor?, route?);
+        let request =
+            Request { actor, upstream, via: None, kind, id, held: None, progress: None, keep: None, fault: None };
+        Some(Action::Request(request))
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "the four optional parts of a request, taken apart at once by two callers"
-    )]
-    fn request_rest(
+    /// What all requests inside a session have in common.
+    fn request(
         &mut self,
+        upstream: Option<String>,
+        kind: Option<RequestKind>,
         fields: &mut Fields<'_>,
         cast: &Cast<'_>,
-    ) -> Option<(Actor, Option<Json>, Option<Spanned<String>>, Option<Spanned<FaultSpec>>)> {
+    ) -> Option<Request> {
         let actor = self.acting(fields, cast);
+        let via = fields.take("via").and_then(|node| self.route(node, cast));
         let id = fields.take("id").and_then(|node| self.request_id(node));
         let held = fields.take("held").and_then(|node| self.label(node));
         let fault = fields.take("fault").and_then(|node| self.fault(node));
-        Some((actor?, id, held, fault))
+        let (actor, upstream, kind) = (actor?, upstream?, kind?);
+        Some(Request { actor, upstream, via, kind, id, held, progress: None, keep: None, fault })
     }
 
     /// `as:`, which must name somebody.
@@ -168,11 +256,22 @@ impl Lowering<'_> {
         Some(name.value)
     }
 
-    /// `upstream/tool`.
-    fn tool(&mut self, node: &Node, cast: &Cast<'_>) -> Option<(String, String)> {
-        let name = self.text(node, "a tool")?;
-        let Some((upstream, tool)) = name.value.split_once('/') else {
-            self.wrong_help("S047", name.span, "a tool is written `upstream/tool`", "for example `db/echo`");
+    /// An upstream, a group, or `all`.
+    fn route(&mut self, node: &Node, cast: &Cast<'_>) -> Option<String> {
+        let name = self.text(node, "a route")?;
+        let known = cast.routes();
+        if !known.contains(&name.value.as_str()) {
+            self.unknown("S046", &name, "upstream", &known);
+            return None;
+        }
+        Some(name.value)
+    }
+
+    /// `upstream/prompt`.
+    fn prompt(&mut self, node: &Node, cast: &Cast<'_>) -> Option<(String, String)> {
+        let name = self.text(node, "a prompt")?;
+        let Some((upstream, prompt)) = name.value.split_once('/') else {
+            self.wrong_help("S047", name.span, "a prompt is written `upstream/prompt`", "for example `db/report`");
             return None;
         };
         let Some(declared) = cast.upstreams.get(upstream) else {
@@ -180,13 +279,40 @@ impl Lowering<'_> {
             self.unknown("S046", &Spanned::new(upstream.to_owned(), name.span), "upstream", &known);
             return None;
         };
-        let known: Vec<&str> =
-            declared.kind.parse().map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default();
-        if !known.contains(&tool) {
-            self.unknown("S048", &Spanned::new(tool.to_owned(), name.span), "tool", &known);
+        let kind = declared.kind.parse();
+        let known: Vec<&str> = kind.map_or_else(|_| Vec::new(), |kind| prompts(kind).iter().map(|p| p.name).collect());
+        if !known.contains(&prompt) {
+            self.unknown("S048", &Spanned::new(prompt.to_owned(), name.span), "prompt", &known);
             return None;
         }
-        Some((upstream.to_owned(), tool.to_owned()))
+        Some((upstream.to_owned(), prompt.to_owned()))
+    }
+
+    /// `upstream/tool`.
+    fn tool(&mut self, node: &Node, cast: &Cast<'_>) -> Option<(String, String)> {
+        let name = self.text(node, "a tool")?;
+        let Some((upstream, tool)) = name.value.split_once('/') else {
+            self.wrong_help("S047", name.span, "a tool is written `upstream/tool`", "for example `db/echo`");
+            return None;
+        };
+        if !cast.upstreams.contains_key(upstream) {
+            let known: Vec<&str> = cast.upstreams.keys().map(String::as_str).collect();
+            self.unknown("S046", &Spanned::new(upstream.to_owned(), name.span), "upstream", &known);
+            return None;
+        }
+        let tool = self.tool_of(upstream, &Spanned::new(tool.to_owned(), name.span), cast)?;
+        Some((upstream.to_owned(), tool))
+    }
+
+    /// A tool of this upstream.
+    fn tool_of(&mut self, upstream: &str, tool: &Spanned<String>, cast: &Cast<'_>) -> Option<String> {
+        let kind = cast.upstreams.get(upstream)?.kind.parse();
+        let known: Vec<&str> = kind.map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default();
+        if !known.contains(&tool.value.as_str()) {
+            self.unknown("S048", tool, "tool", &known);
+            return None;
+        }
+        Some(tool.value.clone())
     }
 
     fn arguments(&mut self, node: &Node) -> Map<String, Json> {
@@ -244,7 +370,7 @@ impl Lowering<'_> {
     fn send(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
         let node = fields.take("send")?;
         let raw = self.raw(node, cast);
-        let to = fields.take("to").and_then(|node| self.upstream_name(node, cast));
+        let to = fields.take("to").and_then(|node| self.route(node, cast));
         let actor = self.acting(fields, cast);
         let id = fields.take("id").and_then(|node| self.request_id(node));
         let token = self.token(fields.take("token"));
@@ -299,8 +425,8 @@ impl Lowering<'_> {
         }
         let (who, route) = name.value.split_once('@').unwrap_or((&name.value, upstream));
         let who = self.actor(&Spanned::new(who.to_owned(), name.span), cast)?;
-        if !cast.upstreams.contains_key(route) {
-            let known: Vec<&str> = cast.upstreams.keys().map(String::as_str).collect();
+        let known = cast.routes();
+        if !known.contains(&route) {
             self.unknown("S046", &Spanned::new(route.to_owned(), name.span), "upstream", &known);
             return None;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         canary,
-        model::{Action, Actor, Label, Need, Scenario},
+        model::{Action, Actor, Label, Limits, Need, RequestKind, Scenario},
         source::Span,
     },
     Lowering,
@@ -14,6 +14,7 @@ use super::{
 impl Lowering<'_> {
     pub(super) fn whole(&mut self, scenario: &Scenario) {
         self.labels(scenario);
+        self.cursors(scenario);
         self.canaries(scenario);
         self.needs(scenario);
     }
@@ -64,6 +65,20 @@ impl Lowering<'_> {
         }
     }
 
+    /// A cursor is kept before it is used.
+    fn cursors(&mut self, scenario: &Scenario) {
+        let mut kept: Vec<&str> = Vec::new();
+        for step in &scenario.steps {
+            let Action::Request(request) = &step.action else { continue };
+            if let RequestKind::List { after: Some(after), .. } = &request.kind
+                && !kept.contains(&after.value.as_str())
+            {
+                self.unknown("S071", after, "kept cursor", &kept);
+            }
+            kept.extend(request.keep.as_ref().map(|label| label.value.as_str()));
+        }
+    }
+
     fn used(&mut self, held: &mut BTreeMap<&str, Uses>, label: &Label, note: impl FnOnce(&mut Uses)) {
         match held.get_mut(label.value.as_str()) {
             Some(uses) => note(uses),
@@ -100,7 +115,22 @@ impl Lowering<'_> {
         if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::AdvanceClock(_))) {
             missing(self, Need::Clock, "clock", step.span, "moving the clock");
         }
-        if scenario.limits != Default::default() {
+        let of_the_hub = Limits { cache: None, ..scenario.limits };
+        if scenario.limits.cache.is_some() {
+            missing(self, Need::Cache, "cache", scenario.id.span, "a cache");
+        }
+        if let Some(user) = scenario.users.values().find(|user| user.servers.is_some() || !user.tools.is_empty()) {
+            missing(self, Need::Rights, "rights", user.span, "a user who may not use everything");
+        }
+        let merged = scenario.steps.iter().find(|step| match &step.action {
+            Action::Request(request) => request.via.is_some() || !scenario.upstreams.contains_key(&request.upstream),
+            Action::Send(send) => !scenario.upstreams.contains_key(&send.upstream),
+            _ => false,
+        });
+        if let Some(step) = merged {
+            missing(self, Need::Groups, "groups", step.span, "a route of several upstreams");
+        }
+        if of_the_hub != Limits::default() {
             missing(self, Need::Limits, "limits", scenario.id.span, "a scenario with limits");
         }
         let many_keys = scenario.users.values().find(|user| {

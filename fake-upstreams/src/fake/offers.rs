@@ -1,0 +1,129 @@
+//! Lists page by page, and what is offered besides tools: prompts, resources, completions.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    answer::Answer,
+    server::{Asked, Cursor, Fake},
+};
+use crate::{
+    Basis, Kind,
+    servers::{
+        Tool,
+        github::Host,
+        offers::{Shelf, prompts, templates},
+        tools,
+    },
+    wire::rpc,
+};
+
+impl Fake {
+    /// One page of a list, with the call's mark in its first item.
+    pub(super) fn list(&self, asked: &Asked, method: &str) -> Answer {
+        let (member, items) = match method {
+            "tools/list" => {
+                let mine = tools(self.settings.kind).iter().filter(|tool| self.may(&asked.caller, tool.scope));
+                ("tools", mine.map(Tool::json).collect())
+            }
+            "prompts/list" => ("prompts", prompts(self.settings.kind).iter().map(|prompt| prompt.json()).collect()),
+            "resources/list" => match self.shelf(asked) {
+                Ok(shelf) => ("resources", shelf.resources.iter().map(|(uri, _)| resource(uri)).collect()),
+                Err(problem) => return self.wrong(asked, -32603, &problem),
+            },
+            _ => {
+                let template = |uri: &&str| json!({ "uriTemplate": uri, "name": uri, "description": "By name." });
+                ("resourceTemplates", templates(self.settings.kind).iter().map(template).collect::<Vec<_>>())
+            }
+        };
+        let Some(start) = self.start(asked, method) else {
+            return self.wrong(asked, -32602, "this cursor was not given to this session");
+        };
+        let size = self.settings.page.unwrap_or(usize::MAX);
+        let more = items.len() > start.saturating_add(size);
+        let mut page: Vec<Value> = items.into_iter().skip(start).take(size).collect();
+        let mark = self.mint(asked.exchange, Basis::Call);
+        if let Some(first) = page.first_mut() {
+            first["description"] = format!("{} ({mark})", first["description"].as_str().unwrap_or_default()).into();
+        }
+        let mut result = json!({ member: page });
+        if more {
+            let cursor = self.mint(asked.exchange, Basis::Call);
+            let place = Cursor { session: asked.session.clone(), method: method.to_owned(), next: start + size };
+            self.lock().cursors.insert(cursor.clone(), place);
+            result["nextCursor"] = cursor.into();
+        }
+        self.result(asked, result)
+    }
+
+    /// Where this page begins; `None` for a cursor that this session was not given for this list.
+    fn start(&self, asked: &Asked, method: &str) -> Option<usize> {
+        let Some(cursor) = asked.params.get("cursor") else { return Some(0) };
+        let place = self.lock().cursors.get(cursor.as_str()?).cloned()?;
+        (place.session == asked.session && place.method == method).then_some(place.next)
+    }
+
+    /// `prompts/get`, `resources/read`, `completion/complete`.
+    pub(super) fn offer(&self, asked: &Asked, method: &str) -> Answer {
+        let shelf = match self.shelf(asked) {
+            Ok(shelf) => shelf,
+            Err(problem) => return self.wrong(asked, -32603, &problem),
+        };
+        let text = |name: &str| asked.params.get(name).and_then(Value::as_str).unwrap_or_default();
+        let none = Map::new();
+        match method {
+            "prompts/get" => {
+                if !prompts(self.settings.kind).iter().any(|prompt| prompt.name == text("name")) {
+                    return self.wrong(asked, -32602, &format!("no prompt `{}`", text("name")));
+                }
+                let arguments = asked.params.get("arguments").and_then(Value::as_object).unwrap_or(&none);
+                let text = self.marked(asked, &shelf.prompt(text("name"), arguments));
+                let message = json!({ "role": "user", "content": { "type": "text", "text": text } });
+                self.result(asked, json!({ "messages": [message] }))
+            }
+            "resources/read" => match shelf.read(text("uri")) {
+                Some(content) => {
+                    let content =
+                        json!({ "uri": text("uri"), "mimeType": "text/plain", "text": self.marked(asked, content) });
+                    self.result(asked, json!({ "contents": [content] }))
+                }
+                None => self.wrong(asked, -32002, &format!("no resource `{}`", text("uri"))),
+            },
+            _ => {
+                let start = asked.params.get("argument").and_then(|a| a.get("value")?.as_str()).unwrap_or_default();
+                let mark = self.mint(asked.exchange, Basis::Call);
+                let mut values = shelf.complete(start);
+                self.tell_data(asked, &values.join(" "));
+                values.push(&mark);
+                self.result(asked, json!({ "completion": { "values": values, "hasMore": false } }))
+            }
+        }
+    }
+
+    fn shelf(&self, asked: &Asked) -> Result<Shelf, String> {
+        match self.settings.kind {
+            Kind::Db => {
+                let state = self.lock();
+                state.sessions.get(&asked.session).ok_or("the session was closed")?.database.shelf()
+            }
+            Kind::Github => {
+                let login = asked.caller.account.as_ref().map(|account| account.login.clone()).unwrap_or_default();
+                let mark = self.account_mark(&login);
+                Ok(Host::shelf(&login, &mark))
+            }
+        }
+    }
+
+    /// A text with the mark of this call in it, and every mark of data at rest written down.
+    fn marked(&self, asked: &Asked, text: &str) -> String {
+        self.tell_data(asked, text);
+        format!("{text}\n[{}]", self.mint(asked.exchange, Basis::Call))
+    }
+
+    fn wrong(&self, asked: &Asked, code: i64, message: &str) -> Answer {
+        self.response(asked, &rpc::error(&asked.id, code, message))
+    }
+}
+
+fn resource(uri: &str) -> Value {
+    json!({ "uri": uri, "name": uri, "description": "A text.", "mimeType": "text/plain" })
+}
