@@ -76,6 +76,7 @@ fn stage(runtime: &Runtime) -> Arc<Network> {
         script: Script::default(),
         answers: Answers::Json,
         page: None,
+        service: None,
     };
     let sha256: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     let config = json!({

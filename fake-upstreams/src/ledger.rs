@@ -80,6 +80,21 @@ pub enum Entry {
         /// The call's mark, where it has one.
         mark: Option<String>,
     },
+    /// The server asked the service behind it.
+    Service {
+        /// Which upstream.
+        upstream: String,
+        /// For which exchange.
+        exchange: u64,
+        /// HTTP method.
+        method: String,
+        /// Path and query.
+        path: String,
+        /// The bearer token that was shown.
+        token: Option<String>,
+        /// HTTP status; 0 where there was no answer.
+        status: u16,
+    },
     /// A tool really ran.
     Executed {
         /// Which upstream.

@@ -4,7 +4,7 @@
 //! - [`settings`]: what a fake is told: its kind, its accounts, its seed.
 //! - [`mark`]: words that tell whose answer this is; [`ledger`]: where everything is written down.
 //! - [`fault`], [`script`], [`gate`]: what goes wrong, when, and who waits.
-//! - [`fake`]: the MCP server itself; [`servers`]: the tools of `db` and `github`.
+//! - [`fake`]: the MCP server itself; [`servers`]: the tools of `db`, `github` and `jira`.
 //! - [`http`]: serving one over HTTP; [`inprocess`]: duplex pipes instead of sockets.
 //! - [`wire`]: the little codec that fakes and the suite's actors share, and no hub ever sees.
 

@@ -22,7 +22,7 @@ struct Cli {
 enum Command {
     /// Serves one fake on 127.0.0.1 and prints its ledger.
     Serve {
-        /// `db` or `github`.
+        /// `db`, `github` or `jira`.
         kind: Kind,
         /// Port on 127.0.0.1; 0 takes any free one.
         #[arg(long, default_value_t = 0)]
@@ -30,7 +30,8 @@ enum Command {
         /// YAML file that says what goes wrong, and when.
         #[arg(long, value_name = "FILE")]
         script: Option<PathBuf>,
-        /// Somebody the server knows: `login=token`, or `login=token:read` for one who may not write.
+        /// Somebody the server knows: `login=token`, or `login=token:read` for one who may not write, `:write` for one who may
+        /// not move issues.
         #[arg(long, value_name = "LOGIN=TOKEN[:SCOPE]", value_parser = account)]
         account: Vec<Account>,
         /// Decides marks, session ids, answer forms and chunk borders.
@@ -42,27 +43,43 @@ enum Command {
         /// Items on one page of a list; all of them where it is not given.
         #[arg(long)]
         page: Option<NonZeroUsize>,
+        /// The root of the service that `jira` asks; its own, in this process, where it is not given.
+        #[arg(long, value_name = "URL", value_parser = service)]
+        service: Option<String>,
     },
 }
 
 fn account(text: &str) -> Result<Account, String> {
     let (login, rest) = text.split_once('=').ok_or("write `login=token`, for example `alice=s3cret`")?;
-    let (token, scope) = rest.split_once(':').unwrap_or((rest, "write"));
+    let (token, scope) = rest.split_once(':').unwrap_or((rest, "transition"));
     if login.is_empty() || token.is_empty() {
         return Err("login and token must not be empty".into());
     }
     let scopes = match scope {
         "read" => vec!["read".to_owned()],
         "write" => vec!["read".to_owned(), "write".to_owned()],
+        "transition" => vec!["read".to_owned(), "write".to_owned(), "transition".to_owned()],
         other => {
-            return Err(format!("unknown scope `{other}`; there are `read` and `write`"));
+            return Err(format!(
+                "unknown scope `{other}`; there are `read`, `write` and `transition`, each with those before"
+            ));
         }
     };
     Ok(Account { login: login.to_owned(), token: token.to_owned(), scopes })
 }
 
+/// Loopback only: the token of whoever calls goes there.
+fn service(url: &str) -> Result<String, String> {
+    let uri: http::Uri =
+        url.parse().map_err(|_| format!("`{url}` is no URL; write for example http://127.0.0.1:7100"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http"), Some("127.0.0.1" | "localhost" | "[::1]")) => Ok(url.to_owned()),
+        _ => Err(format!("`{url}` is not on this machine; write for example http://127.0.0.1:7100")),
+    }
+}
+
 fn main() -> ExitCode {
-    let Command::Serve { kind, port, script, account, seed, answers, page } = Cli::parse().command;
+    let Command::Serve { kind, port, script, account, seed, answers, page, service } = Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return say(2, &format!("{error:#}")),
@@ -75,6 +92,7 @@ fn main() -> ExitCode {
         script,
         answers,
         page: page.map(NonZeroUsize::get),
+        service,
     };
     match run(settings, port) {
         Ok(()) => ExitCode::SUCCESS,

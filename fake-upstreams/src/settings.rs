@@ -11,11 +11,18 @@ pub enum Kind {
     Db,
     /// A code host that checks the bearer token of every request.
     Github,
+    /// An issue tracker's server, which passes the caller's token on to a service and keeps nothing itself.
+    Jira,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Db, Self::Github];
+    pub const ALL: [Self; 3] = [Self::Db, Self::Github, Self::Jira];
+
+    /// Whether it asks who calls, so that its users need accounts of their own.
+    pub fn asks_who_calls(self) -> bool {
+        self != Self::Db
+    }
 }
 
 impl fmt::Display for Kind {
@@ -23,13 +30,14 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Db => "db",
             Self::Github => "github",
+            Self::Jira => "jira",
         })
     }
 }
 
 /// There is no such fake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no fake `{0}`; there are `db` and `github`")]
+#[error("there is no fake `{0}`; there are `db`, `github` and `jira`")]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {
@@ -47,7 +55,7 @@ pub struct Account {
     pub login: String,
     /// Their bearer token.
     pub token: String,
-    /// `read` and `write`.
+    /// `read`, `write`, and at `jira` also `transition`.
     pub scopes: Vec<String>,
 }
 
@@ -80,4 +88,6 @@ pub struct Settings {
     pub answers: Answers,
     /// Items on one page of a list; `None` is all of them.
     pub page: Option<usize>,
+    /// The root of the service behind `jira`, for example `http://127.0.0.1:7100`; in this process where there is none.
+    pub service: Option<String>,
 }

@@ -37,6 +37,7 @@ async fn running(kind: Kind, answers: Answers) -> Running {
         script: Script::default(),
         answers,
         page: None,
+        service: None,
     };
     let book = Book::default();
     let fake = Fake::new(

@@ -6,7 +6,11 @@ use super::{
     answer::Answer,
     server::{Asked, Fake, Outcome},
 };
-use crate::{Basis, Cut, Entry, Fault, Kind, Malformation, servers::tools, wire::rpc};
+use crate::{
+    Basis, Cut, Entry, Fault, Kind, Malformation,
+    servers::{jira, tools},
+    wire::rpc,
+};
 
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
@@ -29,7 +33,7 @@ impl Fake {
                 _ => {}
             }
         }
-        let answer = self.execute(&asked, &name);
+        let answer = self.execute(&asked, &name).await;
         self.spoil(&asked, faults, answer).await
     }
 
@@ -53,7 +57,7 @@ impl Fake {
         faults
     }
 
-    fn execute(&self, asked: &Asked, name: &str) -> Answer {
+    async fn execute(&self, asked: &Asked, name: &str) -> Answer {
         let upstream = self.settings.name.clone();
         self.ledger.record(Entry::Executed { upstream, exchange: asked.exchange, tool: name.to_owned() });
         let none = Map::new();
@@ -61,6 +65,7 @@ impl Fake {
         let outcome = match self.settings.kind {
             Kind::Db => self.run_db(asked, name, arguments),
             Kind::Github => self.run_github(asked, name, arguments),
+            Kind::Jira => self.run_jira(asked, name, arguments).await,
         };
         let mark = self.mint(asked.exchange, Basis::Call);
         let (text, is_error) = match outcome {
@@ -93,14 +98,29 @@ impl Fake {
         Ok(text)
     }
 
-    /// Writes down whose data at rest stands in a text: this session's, or this account's.
+    /// Asks the service as whoever calls, and writes down what it was asked.
+    async fn run_jira(&self, asked: &Asked, name: &str, arguments: &Map<String, Value>) -> Result<String, String> {
+        let Some(request) = jira::tools::request(name, arguments, asked.token())? else {
+            let text = arguments.get("text").and_then(Value::as_str);
+            return text.map(str::to_owned).ok_or_else(|| "`text` must be a string".to_owned());
+        };
+        let (method, path, token) = (request.method.to_string(), request.path.clone(), request.token.clone());
+        let answer = self.service.send(request).await;
+        let status = answer.as_ref().map_or(0, |answer| answer.status);
+        let (upstream, exchange) = (self.settings.name.clone(), asked.exchange);
+        self.ledger.record(Entry::Service { upstream, exchange, method, path, token, status });
+        let answer = answer.map_err(|error| error.to_string())?;
+        self.tell_data(asked, &answer.body);
+        jira::tools::told(&answer)
+    }
+
+    /// Writes down whose data at rest stands in a text: this session's, or an account's.
     pub(super) fn tell_data(&self, asked: &Asked, text: &str) {
         let of_session = self.lock().sessions.get(&asked.session).map(|session| session.mark.clone());
         if let Some(mark) = of_session.filter(|mark| text.contains(mark)) {
             self.tell_mark(asked.exchange, &mark, Basis::Session { session: asked.session.clone() });
         }
-        if let Some(login) = asked.caller.account.as_ref().map(|account| account.login.clone()) {
-            let mark = self.account_mark(&login);
+        for (login, mark) in self.account_marks() {
             if text.contains(&mark) {
                 self.tell_mark(asked.exchange, &mark, Basis::Account { login });
             }

@@ -11,7 +11,7 @@ use crate::{
     servers::{
         Tool,
         github::Host,
-        offers::{Shelf, prompts, templates},
+        offers::{ABOUT, Shelf, prompts, templates},
         tools,
     },
     wire::rpc,
@@ -104,6 +104,9 @@ impl Fake {
             Kind::Db => {
                 let state = self.lock();
                 state.sessions.get(&asked.session).ok_or("the session was closed")?.database.shelf()
+            }
+            Kind::Jira => {
+                Ok(Shelf { resources: vec![(ABOUT.to_owned(), "an issue tracker".to_owned())], ..Shelf::default() })
             }
             Kind::Github => {
                 let login = asked.caller.account.as_ref().map(|account| account.login.clone()).unwrap_or_default();

@@ -16,7 +16,11 @@ use super::answer::Answer;
 use crate::{
     Account, Basis, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
     mark::{Mint, seeded},
-    servers::{db::Database, github::Host},
+    servers::{
+        db::Database,
+        github::Host,
+        jira::{Remote, Rest, Routed, service},
+    },
     wire::rpc::{self, Incoming},
 };
 
@@ -36,6 +40,8 @@ pub struct Fake {
     pub(super) ledger: Ledger,
     pub(super) gate: Gate,
     pub(super) state: Mutex<State>,
+    /// The way to the service behind `jira`.
+    pub(super) service: Arc<dyn Rest>,
     exchanges: AtomicU64,
     connections: AtomicU64,
 }
@@ -88,14 +94,19 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Caller {
     pub(super) account: Option<Account>,
+    token: Option<String>,
 }
 
 impl Fake {
     /// A fake that writes everything into `ledger`.
     pub fn new(settings: Settings, ledger: Ledger) -> Arc<Self> {
         let mut marks = Mint::new(settings.seed, &format!("answers of {}", settings.name));
-        let account_marks = settings.accounts.iter().map(|a| (a.login.clone(), marks.next_mark())).collect();
+        let account_marks: BTreeMap<String, String> =
+            settings.accounts.iter().map(|a| (a.login.clone(), marks.next_mark())).collect();
         let ids = seeded(settings.seed, &format!("sessions of {}", settings.name));
+        let inside = || Routed(service(settings.accounts.clone(), account_marks.clone()));
+        let remote = settings.service.as_deref().map(Remote::new).and_then(Result::ok);
+        let way: Arc<dyn Rest> = remote.map_or_else(|| Arc::new(inside()) as _, |remote| Arc::new(remote) as _);
         let state = State {
             armed: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -112,6 +123,7 @@ impl Fake {
             ledger,
             gate: Gate::default(),
             state: Mutex::new(state),
+            service: way,
             exchanges: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         })
@@ -179,7 +191,7 @@ impl Fake {
         }
     }
 
-    /// Only `github` asks who calls; `db` takes anyone.
+    /// Only `github` asks who calls: `db` takes anyone, and `jira` leaves it to its service.
     fn authenticate(&self, arrived: &Arrived) -> Result<Caller, Answer> {
         let token = arrived.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let account = self.settings.accounts.iter().find(|account| Some(account.token.as_str()) == token);
@@ -190,7 +202,7 @@ impl Fake {
                 refused(401, "a bearer token of this host is required").with_header("www-authenticate", challenge)
             );
         }
-        Ok(Caller { account: account.cloned() })
+        Ok(Caller { account: account.cloned(), token: token.map(str::to_owned) })
     }
 
     async fn post(&self, exchange: u64, arrived: &Arrived, caller: Caller) -> Outcome {
@@ -345,6 +357,11 @@ impl Fake {
         self.ledger.record(Entry::Mark { upstream, exchange, mark: mark.to_owned(), basis });
     }
 
+    /// The marks of all accounts, by login.
+    pub(super) fn account_marks(&self) -> BTreeMap<String, String> {
+        self.lock().account_marks.clone()
+    }
+
     pub(super) fn account_mark(&self, login: &str) -> String {
         self.lock().account_marks.get(login).cloned().unwrap_or_default()
     }
@@ -370,6 +387,11 @@ impl Asked {
     /// The token under which the caller wants to be told of progress.
     fn progress_token(&self) -> Option<&Value> {
         self.params.get("_meta")?.get("progressToken")
+    }
+
+    /// The bearer token that came with it.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.caller.token.as_deref()
     }
 
     /// The mark by which it is named.

@@ -2,10 +2,12 @@
 //!
 //! - [`db`]: a context, notes and SQL, all bound to the session.
 //! - [`github`]: repositories and issues of the account whose token a request carries.
+//! - [`jira`]: issues at a service that the server asks with the caller's own token.
 //! - [`offers`]: prompts, resources, templates and completions of each.
 
 pub mod db;
 pub mod github;
+pub mod jira;
 pub mod offers;
 pub use offers::prompts;
 pub use tools::{Tool, tool_names, tools};

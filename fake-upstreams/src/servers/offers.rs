@@ -27,6 +27,7 @@ pub fn prompts(kind: Kind) -> &'static [Prompt] {
         Kind::Github => {
             &[Prompt { name: "review", description: "Asks for a review of a repository.", argument: "repo" }]
         }
+        Kind::Jira => &[Prompt { name: "triage", description: "Asks to sort out an issue.", argument: "issue" }],
     }
 }
 
@@ -35,6 +36,7 @@ pub(crate) fn templates(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Db => &["note://{key}"],
         Kind::Github => &["repo://{owner}/{name}"],
+        Kind::Jira => &[],
     }
 }
 

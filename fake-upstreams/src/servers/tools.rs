@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{db, github};
+use super::{db, github, jira};
 use crate::Kind;
 
 /// One tool as `tools/list` shows it.
@@ -23,6 +23,7 @@ pub fn tools(kind: Kind) -> &'static [Tool] {
     match kind {
         Kind::Db => &db::TOOLS,
         Kind::Github => &github::TOOLS,
+        Kind::Jira => &jira::tools::TOOLS,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
         script: Script::default(),
         answers: Answers::Seeded,
         page: None,
+        service: None,
     };
     let fake = Fake::new(settings, Ledger::new(|_| {}));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -74,13 +74,18 @@ pub fn actors(scenario: &Scenario) -> impl Iterator<Item = (Actor, &str)> {
 
 /// The accounts that an upstream knows: each linked user's own, and the hub's.
 pub fn accounts(facts: &Facts, upstream: &str) -> Vec<Account> {
-    let everything = || vec!["read".to_owned(), "write".to_owned()];
+    let everything = || ["read", "write", "transition"].map(str::to_owned).to_vec();
     let mut accounts = Vec::new();
     for (user, tokens) in &facts.tokens {
         let Some(token) = tokens.get(upstream) else { continue };
-        let read_only =
-            facts.scenario.users.get(user).is_some_and(|person| person.read_only.iter().any(|u| u == upstream));
-        let scopes = if read_only { vec!["read".to_owned()] } else { everything() };
+        let person = facts.scenario.users.get(user);
+        let read_only = person.is_some_and(|person| person.read_only.iter().any(|u| u == upstream));
+        let given = person.and_then(|person| person.scopes.get(upstream));
+        let scopes = match (read_only, given) {
+            (true, _) => vec!["read".to_owned()],
+            (false, Some(given)) => given.clone(),
+            (false, None) => everything(),
+        };
         accounts.push(Account { login: user.clone(), token: token.clone(), scopes });
     }
     if let Some(token) = facts.service_tokens.get(upstream) {

@@ -62,6 +62,7 @@ impl Stage {
                 script: Script::default(),
                 answers: Answers::Seeded,
                 page: upstream.page,
+                service: None,
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
             let address = open(&wire, name, fake.clone()).await;

@@ -27,6 +27,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     for arrival in index.arrivals.values() {
         findings.extend(hub_words.judge(index, arrival));
         findings.extend(credential(index, arrival));
+        findings.extend(at_the_service(index, arrival));
         if index.facts.identity_headers == IdentityHeaders::Promised {
             findings.extend(identity_headers(index, arrival));
             findings.extend(session_name(index, arrival, &mut session_names));
@@ -81,6 +82,21 @@ fn credential(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
         }),
         at: arrival.at,
     })
+}
+
+/// Behind the upstream stands a service: it must see the same person as the upstream's caller.
+fn at_the_service(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {
+    let user = index.owner_of(arrival).user()?;
+    let expected = index.facts.expected_token(user, arrival.upstream);
+    let asked = arrival.service.iter().find(|asked| asked.token != expected)?;
+    let whose = asked.token.and_then(|token| index.facts.token_owner(token));
+    let acted_as =
+        whose.map_or_else(|| "a credential that is no user's".to_owned(), |who| format!("{who}'s credential"));
+    let headline = format!("the service behind `{}` was asked for {user} with {acted_as}", arrival.upstream);
+    let mut finding = Finding::new(Oracle::Identity, Kind::Leak, step_of(index, arrival), asked.at, headline);
+    finding.crossing =
+        Some(Crossing { what: acted_as.clone(), owner: whose.unwrap_or("hub").to_owned(), reached: user.to_owned() });
+    Some(finding.because(format!("{user}'s credential all the way"), format!("{} with {acted_as}", asked.path)))
 }
 
 fn identity_headers(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding> {

@@ -10,7 +10,7 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("clauses", false, "clauses of the registry that this file exercises"),
     ("seed-case", false, "the case of the mission document that this file restates"),
     ("users", true, "who takes part: a list of names, or a map with their clients and rights"),
-    ("upstreams", true, "the servers: a list of `db` and `github`, or a map of names"),
+    ("upstreams", true, "the servers: a list of `db`, `github` and `jira`, or a map of names"),
     ("groups", false, "routes on which the hub shows several upstreams as one: name and list; `all` is always there"),
     ("revisions", false, "protocol revisions in which it is played; all where left out"),
     ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),

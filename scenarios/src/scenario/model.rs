@@ -56,6 +56,8 @@ pub struct User {
     pub unlinked: Vec<String>,
     /// Upstreams where this user's account may read and not write.
     pub read_only: Vec<String>,
+    /// The scopes of this user's account, by upstream; all of them where none are given.
+    pub scopes: IndexMap<String, Vec<String>>,
     /// The only upstreams that the hub lets this user use; `None` is all.
     pub servers: Option<Vec<String>>,
     /// The only tools that the hub lets this user call, by upstream.
@@ -64,10 +66,10 @@ pub struct User {
     pub span: Span,
 }
 
-/// One fake upstream of the scenario. The kind is its name (`db`, `github`) unless written out.
+/// One fake upstream of the scenario. The kind is its name (`db`, `github`, `jira`) unless written out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
-    /// Which fake plays it: `db` or `github`.
+    /// Which fake plays it: `db`, `github` or `jira`.
     pub kind: String,
     /// The hub also holds a service credential for it that no user may ever be served with.
     pub service_credential: ServiceCredential,

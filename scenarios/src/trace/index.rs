@@ -96,6 +96,19 @@ pub struct Arrival<'t> {
     pub answer: Option<Answer<'t>>,
     /// How often the tool really ran.
     pub executed: u64,
+    /// What the upstream asked the service behind it.
+    pub service: Vec<Asked<'t>>,
+}
+
+/// A request of an upstream to the service behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'t> {
+    /// Position in the event list.
+    pub at: usize,
+    /// Path and query.
+    pub path: &'t str,
+    /// The bearer token that was shown.
+    pub token: Option<&'t str>,
 }
 
 /// A mark and whose it is.
@@ -267,6 +280,7 @@ impl<'t> Index<'t> {
                     cause: None,
                     answer: None,
                     executed: 0,
+                    service: Vec::new(),
                 };
                 self.arrivals.insert((upstream, *exchange), arrival);
             }
@@ -274,6 +288,11 @@ impl<'t> Index<'t> {
                 if let Some(arrival) = self.arrivals.get_mut(&(upstream.as_str(), *exchange)) {
                     arrival.answer = Some(Answer { at, status: *status, headers, body });
                     arrival.session = arrival.session.or_else(|| header(headers, "mcp-session-id"));
+                }
+            }
+            Entry::Service { upstream, exchange, path, token, .. } => {
+                if let Some(arrival) = self.arrivals.get_mut(&(upstream.as_str(), *exchange)) {
+                    arrival.service.push(Asked { at, path, token: token.as_deref() });
                 }
             }
             Entry::Executed { upstream, exchange, .. } => {

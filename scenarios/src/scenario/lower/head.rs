@@ -1,5 +1,6 @@
 //! Everything above `steps`: name, promise, users, upstreams, the matrix.
 
+use fake_upstreams::Kind;
 use indexmap::IndexMap;
 
 use super::{
@@ -132,6 +133,7 @@ impl Lowering<'_> {
             clients: IndexMap::from([(Actor::MAIN.to_owned(), "main".to_owned())]),
             unlinked: Vec::new(),
             read_only: Vec::new(),
+            scopes: IndexMap::new(),
             servers: None,
             tools: IndexMap::new(),
             span,
@@ -181,14 +183,16 @@ impl Lowering<'_> {
             .map(|node| self.clients(node));
         let unlinked = fields.take("unlinked").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
         let read_only = fields.take("read-only").map(|node| self.texts(node, "an upstream")).unwrap_or_default();
+        let scopes = fields.take("scopes").map(|node| self.names_by_upstream(node, "`scopes`")).unwrap_or_default();
         let servers = fields.take("servers").map(|node| self.texts(node, "an upstream"));
-        let tools = fields.take("tools").map(|node| self.names_by_upstream(node)).unwrap_or_default();
+        let tools = fields.take("tools").map(|node| self.names_by_upstream(node, "`tools`")).unwrap_or_default();
         self.finish(&fields, "a user");
         let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
         User {
             clients: clients.unwrap_or(alone.clients),
             unlinked: values(unlinked),
             read_only: values(read_only),
+            scopes,
             servers: servers.map(values),
             tools,
             span: alone.span,
@@ -206,7 +210,14 @@ impl Lowering<'_> {
         let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
         for user in users.values() {
             let servers = user.servers.iter().flatten();
-            for name in user.unlinked.iter().chain(&user.read_only).chain(servers).chain(user.tools.keys()) {
+            for name in user
+                .unlinked
+                .iter()
+                .chain(&user.read_only)
+                .chain(servers)
+                .chain(user.tools.keys())
+                .chain(user.scopes.keys())
+            {
                 if !known.contains(&name.as_str()) {
                     self.unknown("S033", &Spanned::new(name.clone(), user.span), "upstream", &known);
                 }
@@ -215,13 +226,13 @@ impl Lowering<'_> {
     }
 
     /// Lists of names by upstream.
-    fn names_by_upstream(&mut self, node: &Node) -> IndexMap<String, Vec<String>> {
+    fn names_by_upstream(&mut self, node: &Node, what: &str) -> IndexMap<String, Vec<String>> {
         let Value::Map(members) = &node.value else {
-            self.wrong("S030", node.span, format!("`tools` must be a map, and this is {}", node.value.name()));
+            self.wrong("S030", node.span, format!("{what} must be a map, and this is {}", node.value.name()));
             return IndexMap::new();
         };
         let named = members.iter().map(|(name, node)| {
-            (name.value.clone(), self.texts(node, "a tool").into_iter().map(|tool| tool.value).collect())
+            (name.value.clone(), self.texts(node, "a name").into_iter().map(|tool| tool.value).collect())
         });
         named.collect()
     }
@@ -311,20 +322,23 @@ impl Lowering<'_> {
     }
 
     fn kind(&mut self, name: Spanned<String>) -> String {
-        if !matches!(name.value.as_str(), "db" | "github") {
-            self.unknown("S036", &name, "fake upstream", &["db", "github"]);
+        let known = Kind::ALL.map(|kind| kind.to_string());
+        if !known.contains(&name.value) {
+            self.unknown("S036", &name, "fake upstream", &known.each_ref().map(String::as_str));
         }
         name.value
     }
 
     fn modes(&mut self, node: &Node, upstreams: &IndexMap<String, Upstream>) -> Vec<CredentialMode> {
         let modes = self.list(node, "credential mode", MODES);
-        let asks = upstreams.values().any(|upstream| upstream.kind == "github");
-        if asks && modes.iter().any(|mode| *mode != CredentialMode::PerUser) {
+        let asks = |upstream: &&Upstream| upstream.kind.parse::<Kind>().is_ok_and(Kind::asks_who_calls);
+        if let Some(upstream) = upstreams.values().find(asks)
+            && modes.iter().any(|mode| *mode != CredentialMode::PerUser)
+        {
             self.wrong_help(
                 "S037",
                 node.span,
-                "`github` asks who calls, so its users need credentials of their own",
+                format!("`{}` asks who calls, so its users need credentials of their own", upstream.kind),
                 "leave `credentials` out, or use `db` alone",
             );
         }
