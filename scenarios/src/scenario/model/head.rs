@@ -1,0 +1,198 @@
+//! Who takes part in a scenario, with what, and under which limits.
+
+use std::{fmt, time::Duration};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::step::Step;
+use crate::scenario::source::{Source, Span, Spanned};
+
+/// One loaded scenario file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// `group/name`, unique over all files.
+    pub id: Spanned<String>,
+    /// One sentence that states the promise.
+    pub title: String,
+    /// Bug classes of the registry that this file can see.
+    pub bugs: Vec<Spanned<String>>,
+    /// Clauses of the registry that this file exercises.
+    pub clauses: Vec<Spanned<String>>,
+    /// The case of the mission document that this file restates, where it is one.
+    pub seed_case: Option<String>,
+    /// Who takes part.
+    pub users: IndexMap<String, User>,
+    /// The upstream servers behind the hub.
+    pub upstreams: IndexMap<String, Upstream>,
+    /// Routes on which the hub shows several of them as one, by name. `all` is always there.
+    pub groups: IndexMap<String, Vec<String>>,
+    /// Protocol revisions in which it is played; all of its eras where empty.
+    pub revisions: Vec<Revision>,
+    /// Protocol eras in which the scenario makes sense.
+    pub eras: Vec<Era>,
+    /// Ways of giving the upstreams their credentials; the matrix runs all of them.
+    pub credentials: Vec<CredentialMode>,
+    /// What a target must be able to do; without it the scenario is not applicable.
+    pub needs: Vec<Spanned<Need>>,
+    /// Limits that the target is configured with for this scenario.
+    pub limits: Limits,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// Where all of this was written.
+    pub source: Source,
+}
+
+/// A person, with the keys and clients they use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Client name to key name. `{main: main}` where the file names no clients.
+    pub clients: IndexMap<String, String>,
+    /// Upstreams for which this user has no credential although the mode is per user.
+    pub unlinked: Vec<String>,
+    /// Upstreams where this user's account may read and not write.
+    pub read_only: Vec<String>,
+    /// The scopes of this user's account, by upstream; all of them where none are given.
+    pub scopes: IndexMap<String, Vec<String>>,
+    /// The only upstreams that the hub lets this user use; `None` is all.
+    pub servers: Option<Vec<String>>,
+    /// The only tools that the hub lets this user call, by upstream.
+    pub tools: IndexMap<String, Vec<String>>,
+    /// Where the user was declared.
+    pub span: Span,
+}
+
+/// One fake upstream of the scenario. The kind is its name (`db`, `github`, `jira`) unless written out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Which fake plays it: `db`, `github` or `jira`.
+    pub kind: String,
+    /// The hub also holds a service credential for it that no user may ever be served with.
+    pub service_credential: ServiceCredential,
+    /// Items on one page of its lists; `None` is all of them.
+    pub page: Option<usize>,
+    /// Where the upstream was declared.
+    pub span: Span,
+}
+
+/// Whether the operator has given the hub a credential of its own for an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceCredential {
+    /// The hub has none (it still gets one in the `shared` mode, which is made of it).
+    Absent,
+    /// The hub has one.
+    Present,
+}
+
+/// A protocol era. The stateful era is run in all its revisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Era {
+    /// Revisions 2025-03-26 to 2025-11-25: initialize, sessions, DELETE.
+    Stateful,
+}
+
+/// A protocol revision of the stateful era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Revision {
+    /// 2025-03-26, the only one with batches.
+    #[serde(rename = "2025-03-26")]
+    March2025,
+    /// 2025-06-18.
+    #[serde(rename = "2025-06-18")]
+    June2025,
+    /// 2025-11-25.
+    #[serde(rename = "2025-11-25")]
+    November2025,
+}
+
+impl Revision {
+    /// All that are played, oldest first.
+    pub const ALL: [Self; 3] = [Self::March2025, Self::June2025, Self::November2025];
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::March2025 => "2025-03-26",
+            Self::June2025 => "2025-06-18",
+            Self::November2025 => "2025-11-25",
+        })
+    }
+}
+
+/// Whose credential the hub uses upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialMode {
+    /// Each user has their own.
+    PerUser,
+    /// One service credential for everybody: pools keyed by credential leak only here and in `none`.
+    Shared,
+    /// No credential at all.
+    None,
+}
+
+impl fmt::Display for CredentialMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PerUser => "per-user",
+            Self::Shared => "shared",
+            Self::None => "none",
+        })
+    }
+}
+
+/// A capability of the target that a scenario depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// The harness can move the target's clock.
+    Clock,
+    /// The harness can set the target's limits.
+    Limits,
+    /// A user can hold several keys.
+    Keys,
+    /// Several upstreams on routes of their own.
+    Routes,
+    /// Several upstreams shown as one.
+    Groups,
+    /// The harness can say which upstreams and tools a user may use.
+    Rights,
+    /// The harness can let the target keep lists and resources for a while.
+    Cache,
+}
+
+/// Limits of the target, where the scenario sets them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How long a session may be idle.
+    pub session_idle: Option<Duration>,
+    /// How many sessions one user may hold.
+    pub sessions_per_user: Option<u32>,
+    /// How long a call may take upstream.
+    pub call_timeout: Option<Duration>,
+    /// How long lists and resources may be given again.
+    pub cache: Option<Duration>,
+}
+
+/// Who acts: a user and one of their clients. Printed `alice`, or `alice.phone` where clients are named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Actor {
+    /// The user's name.
+    pub user: String,
+    /// The client's name; `main` where the file names none.
+    pub client: String,
+}
+
+impl Actor {
+    /// The only client's name where a user declares none.
+    pub const MAIN: &str = "main";
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.client == Self::MAIN { f.write_str(&self.user) } else { write!(f, "{}.{}", self.user, self.client) }
+    }
+}

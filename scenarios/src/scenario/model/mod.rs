@@ -1,0 +1,20 @@
+//! What a scenario is once it has been loaded: names resolved, values typed, every promise with its span.
+//!
+//! This is the contract between the loader (which builds it and refuses everything doubtful), the
+//! engine (which plays it) and the oracles (which read it from the head of a trace). It holds no
+//! behavior beyond small lookups. The file format itself is described in `docs/scenario-format.md`.
+//!
+//! - [`head`]: who takes part, with what, and under which limits.
+//! - [`step`]: what is done, verb by verb.
+//! - [`expect`]: what must come of it.
+
+pub mod expect;
+pub mod head;
+pub mod step;
+
+pub use expect::{Expectation, Refusal, TextMatch};
+pub use head::{Actor, CredentialMode, Era, Limits, Need, Revision, Scenario, ServiceCredential, Upstream, User};
+pub use step::{
+    Action, FaultSpec, Label, ListKind, Order, Raw, Reference, Request, RequestKind, Send, SessionChoice, Step,
+    TokenChoice,
+};

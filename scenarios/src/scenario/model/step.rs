@@ -1,0 +1,265 @@
+//! Steps: what is done, verb by verb.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Actor, Expectation};
+use crate::scenario::source::{Span, Spanned};
+
+/// One step: a verb with its object, and what must come of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// What must come of it, each promise with its own span. Checked on the trace, not while playing.
+    pub expect: Vec<Spanned<Expectation>>,
+    /// The whole step, first key to last value.
+    pub span: Span,
+}
+
+/// The closed list of verbs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// `call`, `list`, `initialize`, `ping`: what a polite client does. Opens the session if need be.
+    Request(Request),
+    /// `send`: raw HTTP for what a polite client would not do.
+    Send(Send),
+    /// `batch`: several requests in one POST, as revision 2025-03-26 has them.
+    Batch {
+        /// Who sends it.
+        actor: Actor,
+        /// To which upstream.
+        upstream: String,
+        /// The calls: tool, arguments, and id where the file gives one.
+        calls: Vec<(String, serde_json::Map<String, Value>, Option<Value>)>,
+    },
+    /// `await`: takes the answer of a held call.
+    Await(Label),
+    /// `release`: lets held calls go, in this order or in every order.
+    Release {
+        /// The calls, by label.
+        labels: Vec<Label>,
+        /// Whether the written order is the only one.
+        order: Order,
+    },
+    /// `cancel`: sends `notifications/cancelled` for a held call, by the id its client gave it.
+    Cancel(Label),
+    /// `drop`: closes the connection on which a held call waits.
+    Drop(Label),
+    /// `close`: the polite end of a session, DELETE with the own id.
+    Close {
+        /// Whose session.
+        actor: Actor,
+        /// On which route.
+        upstream: String,
+    },
+    /// `advance-clock`: moves the virtual clock; needs `clock`.
+    AdvanceClock(Duration),
+    /// `census`: looks at an upstream's ledger; the expectation says how many sessions it must show.
+    Census {
+        /// Which upstream.
+        upstream: String,
+    },
+}
+
+/// A name that a file gives to a held call.
+pub type Label = Spanned<String>;
+
+/// In which orders held calls are released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// As written.
+    Given,
+    /// Every permutation, one cell each, at most 24 and then a seeded sample.
+    Every,
+}
+
+/// A request of a polite client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Who asks.
+    pub actor: Actor,
+    /// Of which upstream; for the lists of a group, of which group.
+    pub upstream: String,
+    /// On which group's route; `None` is the upstream's own.
+    pub via: Option<String>,
+    /// What is asked.
+    pub kind: RequestKind,
+    /// The JSON-RPC id to use; a fresh number where the file gives none.
+    pub id: Option<Value>,
+    /// Park the call at the upstream under this label and go on.
+    pub held: Option<Label>,
+    /// The token under which the client wants to be told of progress.
+    pub progress: Option<Value>,
+    /// Keep the cursor of the answer under this label.
+    pub keep: Option<Label>,
+    /// What goes wrong upstream with exactly this call.
+    pub fault: Option<Spanned<FaultSpec>>,
+}
+
+/// What a polite client asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestKind {
+    /// `initialize`, then `notifications/initialized`.
+    Initialize,
+    /// `ping`.
+    Ping,
+    /// A list.
+    List {
+        /// Which.
+        what: ListKind,
+        /// Where it goes on: the cursor that was kept under this label.
+        after: Option<Label>,
+    },
+    /// `prompts/get`.
+    Get {
+        /// Prompt name, bare.
+        prompt: String,
+        /// Arguments, with `$canary` forms.
+        arguments: serde_json::Map<String, Value>,
+    },
+    /// `resources/read`.
+    Read {
+        /// The URI, with `$canary` forms.
+        uri: String,
+    },
+    /// `completion/complete`.
+    Complete {
+        /// What is being filled in.
+        reference: Reference,
+        /// The argument and its beginning.
+        argument: (String, String),
+    },
+    /// `tools/call`.
+    Call {
+        /// Tool name, bare.
+        tool: String,
+        /// Arguments; strings may contain `$canary` forms, replaced when played.
+        arguments: serde_json::Map<String, Value>,
+    },
+}
+
+/// What is being filled in by a completion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reference {
+    /// A prompt, by its bare name.
+    Prompt(String),
+    /// A resource template.
+    Template(String),
+}
+
+/// The lists of MCP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListKind {
+    /// `tools/list`.
+    #[default]
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    Templates,
+}
+
+impl ListKind {
+    /// The method that asks for it.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+}
+
+/// A fault of the upstream, as written in a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultSpec {
+    /// Answer only after this much virtual time.
+    Delay(Duration),
+    /// Answer this HTTP status and no JSON-RPC body.
+    Refuse(u16),
+    /// Close the connection: `before-executing` or `after-executing`.
+    Disconnect(String),
+    /// Answer something that is not the protocol: `not-json`, `truncated-json`, `wrong-id`, ...
+    Malform(String),
+}
+
+/// Raw HTTP.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Send {
+    /// Who sends.
+    pub actor: Actor,
+    /// To which upstream's route.
+    pub upstream: String,
+    /// Verb and body.
+    pub what: Raw,
+    /// Which session id is presented.
+    pub session: SessionChoice,
+    /// Which credential is presented.
+    pub token: TokenChoice,
+    /// The JSON-RPC id of a POST, where the file gives one.
+    pub id: Option<Value>,
+}
+
+/// The verb and body of a raw request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Raw {
+    /// An HTTP GET for the notification stream.
+    Get,
+    /// An HTTP DELETE of the session.
+    Delete,
+    /// A POST of a JSON-RPC request or, for `notifications/*`, a notification.
+    Post {
+        /// JSON-RPC method.
+        method: String,
+        /// Tool name for `tools/call`.
+        tool: Option<String>,
+        /// Arguments for `tools/call`, otherwise the params.
+        arguments: serde_json::Map<String, Value>,
+    },
+}
+
+/// Which session id a raw request carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionChoice {
+    /// The actor's own (opened if need be).
+    Own,
+    /// None at all.
+    Absent,
+    /// A fresh one that nobody ever had, of the same shape as the target's ids.
+    Unknown,
+    /// Another actor's, live; optionally from another route.
+    Of {
+        /// Whose.
+        actor: Actor,
+        /// On which upstream's route it was opened.
+        upstream: String,
+    },
+}
+
+/// Which credential a raw request carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenChoice {
+    /// The actor's own key.
+    Own,
+    /// No Authorization header.
+    Absent,
+    /// A key that the hub never issued.
+    Unknown,
+    /// The user's own upstream token, which is no key of the hub.
+    Upstream,
+}
