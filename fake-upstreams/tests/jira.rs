@@ -1,5 +1,4 @@
 //! `jira` and the service behind it: whose token arrives there, and what a caller hears of its refusals.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use fake_upstreams::{
     Account,

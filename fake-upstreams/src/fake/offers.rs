@@ -11,7 +11,7 @@ use crate::{
     servers::{
         Tool,
         github::Host,
-        offers::{ABOUT, Shelf, prompts, templates},
+        offers::{ABOUT, Prompt, Shelf, prompts, templates},
         tools,
     },
     wire::rpc,
@@ -25,7 +25,7 @@ impl Fake {
                 let mine = tools(self.settings.kind).iter().filter(|tool| self.may(&asked.caller, tool.scope));
                 ("tools", mine.map(Tool::json).collect())
             }
-            "prompts/list" => ("prompts", prompts(self.settings.kind).iter().map(|prompt| prompt.json()).collect()),
+            "prompts/list" => ("prompts", prompts(self.settings.kind).iter().map(Prompt::json).collect()),
             "resources/list" => match self.shelf(asked) {
                 Ok(shelf) => ("resources", shelf.resources.iter().map(|(uri, _)| resource(uri)).collect()),
                 Err(problem) => return self.wrong(asked, -32603, &problem),

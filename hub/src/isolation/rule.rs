@@ -64,6 +64,8 @@ rules! {
         "An upstream's failure is told to the call that met it, and touches no other.", "shared-breaker";
     RedactErrors = "redact-errors",
         "An error names the server and the reason, and no credential, address or foreign name.", "secrets-in-error";
+    LogNoSecrets = "log-no-secrets",
+        "The log names users, servers and sessions by name, and holds no credential and nothing of what is said.", "secrets-in-log";
     CountWorkInFlight = "count-work-in-flight",
         "A session with a call in flight is not idle.", "stale-close-kills-replacement";
     ReapIdleSessions = "reap-idle-sessions",

@@ -13,7 +13,7 @@ use crate::{
     downstream::{Session, answers},
     hub::Hub,
     identity::Caller,
-    isolation::Place,
+    isolation::{Place, Rule},
     upstream::{Fault, headers},
 };
 
@@ -98,6 +98,8 @@ impl Errand {
         };
         let bearer = acting.bearer.as_ref().map(Secret::reveal);
         let ids = upstream.map(|upstream| (upstream.id.as_str(), upstream.revision.as_str()));
+        let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
+        tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = server.uri.clone();

@@ -44,8 +44,13 @@ impl Stage {
     ///
     /// # Errors
     /// What could not be started or reached, and why.
-    pub async fn raise(facts: &Facts, front: &Front, pace: Pace, seed: u64) -> Result<Self, String> {
-        let recorder = Recorder::default();
+    pub async fn raise(
+        recorder: Recorder,
+        facts: &Facts,
+        front: &Front,
+        pace: Pace,
+        seed: u64,
+    ) -> Result<Self, String> {
         let news = Arc::new(Notify::new());
         let wire = match pace {
             Pace::Virtual => Wire::InProcess(Arc::new(Network::new())),

@@ -21,8 +21,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     for message in index.messages.values() {
         findings.extend(executions(index, message));
         let (Some(answer), Some(id)) = (&message.answer, rpc::request_id(message.body)) else { continue };
-        let correlated = own_id(message, answer, &id).or_else(|| own_answer(index, message, answer));
-        findings.extend(correlated.or_else(|| own_progress(message, answer)));
+        findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, message, answer)));
     }
     findings
 }
@@ -90,15 +89,6 @@ fn may_be_kept(index: &Index<'_>, message: &Message<'_>, earlier: &Message<'_>) 
         && repeatable
         && method == rpc::method(earlier.body)
         && key(message) == key(earlier)
-}
-
-/// Progress comes under the token that this very request gave, and under none where it gave none.
-fn own_progress(message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
-    let own = rpc::progress_token(message.body);
-    let foreign = rpc::progress(answer).into_iter().find(|token| Some(token) != own.as_ref())?;
-    let headline = format!("{} was told of progress that is not its request's", message.actor);
-    let expected = own.map_or_else(|| "no progress".to_owned(), |token| format!("progressToken {token}"));
-    Some(finding(message, headline, expected, format!("progressToken {foreign}"), answer.at))
 }
 
 /// A call ran at most once upstream, however often a connection broke.

@@ -82,14 +82,18 @@ pub struct Crossing {
 pub enum Oracle {
     /// The file's own `expect`.
     Expectation,
-    /// Another's mark or secret was delivered.
+    /// Another's mark was delivered, or sent upstream in somebody else's name.
     Leak,
+    /// A secret was delivered or logged.
+    Secrets,
     /// The wrong credential or identity went upstream.
     Identity,
     /// An upstream session with two owners, or an owner with two sessions.
     ExclusiveSession,
     /// An answer to something else, or work done twice.
     Correlation,
+    /// A notification to the wrong client, twice, or to nobody.
+    Audience,
     /// A wrong or telling refusal.
     Refusal,
     /// Guessable or repeated session ids.
@@ -119,9 +123,11 @@ impl fmt::Display for Oracle {
         f.write_str(match self {
             Oracle::Expectation => "expectation",
             Oracle::Leak => "leak",
+            Oracle::Secrets => "secrets",
             Oracle::Identity => "identity",
             Oracle::ExclusiveSession => "exclusive-session",
             Oracle::Correlation => "correlation",
+            Oracle::Audience => "audience",
             Oracle::Refusal => "refusal",
             Oracle::SessionIds => "session-ids",
             Oracle::Noninterference => "noninterference",

@@ -41,7 +41,7 @@ fn step_of(index: &Index<'_>, arrival: &Arrival<'_>) -> usize {
     match arrival.cause.and_then(|cause| index.message_of(cause)) {
         Some(message) => message.step,
         // A request of the hub's own making: the step that was being played.
-        None => index.step_ends.iter().find(|(_, end)| **end > arrival.at).map_or(0, |(step, _)| *step),
+        None => index.step_at(arrival.at),
     }
 }
 

@@ -1,11 +1,9 @@
-//! Nobody receives another user's mark, nobody receives a secret, and nobody's mark is sent upstream in another's name.
+//! Nobody receives another user's mark, and nobody's mark is sent upstream in another's name.
 //!
 //! Looked for in every header and body delivered to an actor or sent to an upstream. A mark belongs to a *user* here: what
 //! one client of a user gets of another client's is the business of `exclusive_session` and
 //! `noninterference`, because data at rest of one account is rightly seen by both. A mark whose
 //! owner the trace does not tell is never judged.
-
-use std::collections::BTreeMap;
 
 use super::{
     Finding, Kind, Oracle,
@@ -15,12 +13,10 @@ use super::{
 use crate::trace::{
     Index,
     index::{Answer, Arrival, MarkKind, Message, Owner},
-    sight::Sight,
 };
 
 /// Judges everything that was delivered.
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
-    let secrets = Secrets::of(index);
     let mut findings = Vec::new();
     for message in index.messages.values() {
         let Some(answer) = &message.answer else { continue };
@@ -28,7 +24,6 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
         if let Some(finding) = foreign_mark(index, message, answer, &delivered) {
             findings.push(finding);
         }
-        findings.extend(secrets.judge(message, answer, &delivered));
     }
     findings.extend(index.arrivals.values().filter_map(|arrival| sent_for_another(index, arrival)));
     findings
@@ -54,7 +49,7 @@ fn sent_for_another(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding>
 }
 
 /// Headers and body in one text: a mark in a header is as much a leak as one in a body.
-fn delivered_text(answer: &Answer<'_>) -> String {
+pub(super) fn delivered_text(answer: &Answer<'_>) -> String {
     let mut text = String::new();
     for (name, value) in answer.headers {
         text.push_str(name);
@@ -96,67 +91,4 @@ fn foreign_mark(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, d
         }),
         at: answer.at,
     })
-}
-
-/// Words that may be delivered to nobody, or to one actor only.
-struct Secrets {
-    words: Vec<Secret>,
-    sight: Sight,
-}
-
-struct Secret {
-    word: String,
-    what: String,
-    owner: String,
-}
-
-impl Secrets {
-    fn of(index: &Index<'_>) -> Self {
-        let mut by_word = BTreeMap::new();
-        for (user, tokens) in &index.facts.tokens {
-            for (upstream, token) in tokens {
-                by_word.insert(token.clone(), (format!("{user}'s credential for `{upstream}`"), user.clone()));
-            }
-        }
-        for (upstream, token) in &index.facts.service_tokens {
-            by_word.insert(token.clone(), (format!("the hub's own credential for `{upstream}`"), "hub".into()));
-        }
-        for (actor, key) in &index.facts.keys {
-            by_word.insert(key.clone(), (format!("the hub key of {actor}"), actor.clone()));
-        }
-        for arrival in index.arrivals.values() {
-            if let Some(session) = arrival.session {
-                let what = format!("an upstream session id of `{}`", arrival.upstream);
-                by_word.insert(session.to_owned(), (what, "hub".into()));
-            }
-        }
-        let words: Vec<Secret> =
-            by_word.into_iter().map(|(word, (what, owner))| Secret { word, what, owner }).collect();
-        let sight = Sight::new(words.iter().map(|s| s.word.as_str()));
-        Self { words, sight }
-    }
-
-    fn judge(&self, message: &Message<'_>, answer: &Answer<'_>, delivered: &str) -> Option<Finding> {
-        let number = self.sight.find(delivered).into_iter().find(|n| {
-            // Straight at an upstream, the upstream's session id is the actor's own.
-            message.session != Some(self.words[*n].word.as_str())
-        })?;
-        let secret = &self.words[number];
-        Some(Finding {
-            oracle: Oracle::Leak,
-            kind: Kind::Leak,
-            severity: Severity::Failure,
-            headline: format!("{} received a secret: {}", message.actor, secret.what),
-            step: message.step,
-            span: None,
-            expected: "no credential, hub key or upstream session id in anything delivered".into(),
-            received: format!("{} {}", answer.status, answer.body.replace(&secret.word, "<secret>")),
-            crossing: Some(Crossing {
-                what: secret.what.clone(),
-                owner: secret.owner.clone(),
-                reached: message.actor.to_string(),
-            }),
-            at: answer.at,
-        })
-    }
 }

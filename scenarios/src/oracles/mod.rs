@@ -7,16 +7,19 @@
 //! Read in this order:
 //! - [`finding`]: what an oracle says.
 //! - [`expectations`]: what the file says must come.
-//! - [`leak`]: nobody receives another's mark or secret.
+//! - [`leak`]: nobody receives another's mark.
+//! - [`secrets`]: nobody is told a secret, in an answer or in a log.
 //! - [`identity`]: every upstream request carries its caller's credential, and nothing of the hub's.
 //! - [`exclusive_session`]: an upstream session serves one owner, an owner keeps one upstream session.
 //! - [`correlation`]: every answer is the answer to its own request, and nothing runs twice.
+//! - [`audience`]: a notification reaches exactly the client whose request caused it.
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
 
+pub mod audience;
 pub mod correlation;
 pub mod counts;
 pub mod exclusive_session;
@@ -27,6 +30,7 @@ pub mod leak;
 pub mod noninterference;
 pub mod refusal;
 pub mod rpc;
+pub mod secrets;
 pub mod session_ids;
 
 pub use finding::{Finding, Kind, Oracle, Severity};
@@ -40,9 +44,11 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     let index = Index::new(trace);
     let mut findings = expectations::judge(&index);
     findings.extend(leak::judge(&index));
+    findings.extend(secrets::judge(&index));
     findings.extend(identity::judge(&index));
     findings.extend(exclusive_session::judge(&index));
     findings.extend(correlation::judge(&index));
+    findings.extend(audience::judge(&index));
     findings.extend(refusal::judge(&index));
     findings.extend(session_ids::judge(&index));
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();

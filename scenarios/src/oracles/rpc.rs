@@ -67,6 +67,12 @@ pub fn names(response: &Value) -> Option<Vec<String>> {
     Some(items.iter().filter_map(|item| Some(item.get(member)?.as_str()?.to_owned())).collect())
 }
 
+/// The notifications on the way to an answer, as they were written.
+pub fn notifications(answer: &Answer<'_>) -> Vec<String> {
+    let told = messages(answer).into_iter().filter(|m| m.get("method").is_some() && m.get("id").is_none());
+    told.map(|message| message.to_string()).collect()
+}
+
 /// The tokens under which an answer tells of progress.
 pub fn progress(answer: &Answer<'_>) -> Vec<Value> {
     let told = messages(answer).into_iter().filter(|m| m.get("method") == Some(&Value::from("notifications/progress")));

@@ -1,6 +1,10 @@
 //! One cell: played through the target with everybody, then for each user alone, then judged.
 
+use std::io;
+
 use tokio::runtime::{Builder, Runtime};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::EnvFilter;
 
 use super::{Cell, CellReport, Mode, Options, Verdict};
 use crate::{
@@ -14,10 +18,14 @@ use crate::{
     scenario::model::{Action, Need},
     target::{Promises, reference::Reference},
     trace::{
-        Trace,
+        Event, Trace,
         facts::{IdentityHeaders, Refusals, Sharing},
+        recorder::Recorder,
     },
 };
+
+/// What of the log is judged: all that the reference hub says, also what operators rarely switch on.
+const LOGGED: &str = "hub=debug";
 
 /// Plays and judges one cell.
 pub fn report(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
@@ -99,19 +107,50 @@ impl Setting<'_> {
         };
         let facts = cast::facts(cell, options.seed, self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
-        let recorder = runtime.block_on(async {
-            let stage = Stage::raise(&facts, &self.front, pace, options.seed).await?;
+        let recorder = Recorder::default();
+        let log = logged(&recorder);
+        let played = runtime.block_on(async {
+            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, options.seed).await?;
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
-            Ok(stage.recorder)
+            Ok(())
         });
         drop(runtime);
-        let recorder = recorder.map_err(|reason| Verdict::CouldNotRun { reason })?;
+        drop(log);
+        played.map_err(|reason| Verdict::CouldNotRun { reason })?;
         Ok(recorder.into_trace(facts))
     }
 }
 
+/// What the target logs on this thread becomes a part of the trace, for as long as the guard lives.
+fn logged(recorder: &Recorder) -> DefaultGuard {
+    let recorder = recorder.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(LOGGED))
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || Lines { recorder: recorder.clone() });
+    tracing::subscriber::set_default(subscriber.finish())
+}
+
+/// Writes each line of a log into a trace.
+struct Lines {
+    recorder: Recorder,
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes).trim_end().to_owned();
+        self.recorder.record(Event::Log { line });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// One thread for everything in a cell; in virtual time its clock stands still.
-fn runtime(pace: Pace) -> std::io::Result<Runtime> {
+fn runtime(pace: Pace) -> io::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
     builder.enable_all();
     if pace == Pace::Virtual {

@@ -56,6 +56,11 @@ pub enum Event {
     },
     /// An upstream's ledger recorded something.
     Upstream(Entry),
+    /// The target wrote a line into its log, where the harness can read it.
+    Log {
+        /// The line, without its time.
+        line: String,
+    },
     /// The engine finished a step, and this is what it saw of it.
     Step {
         /// Which step.

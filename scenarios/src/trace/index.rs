@@ -222,6 +222,12 @@ impl<'t> Index<'t> {
         self.messages.get(&exchange)
     }
 
+    /// The step that was being played at an event; the last one for what came after all of them.
+    pub fn step_at(&self, at: usize) -> usize {
+        let playing = self.step_ends.iter().find(|(_, end)| **end > at).or_else(|| self.step_ends.iter().next_back());
+        playing.map_or(0, |(step, _)| *step)
+    }
+
     /// The exchange in which a step's answer is to be found, if it has one.
     pub fn exchange_of(&self, step: usize) -> Option<Exchange> {
         match self.outcomes.get(&step)? {
@@ -262,7 +268,7 @@ impl<'t> Index<'t> {
                 self.outcomes.insert(*step, outcome);
                 self.step_ends.insert(*step, at);
             }
-            Event::Broken { .. } | Event::Clock { .. } => {}
+            Event::Broken { .. } | Event::Clock { .. } | Event::Log { .. } => {}
         }
     }
 

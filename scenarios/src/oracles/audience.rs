@@ -1,0 +1,71 @@
+//! A notification reaches exactly the client whose request caused it: nobody else, once, and none is lost.
+//!
+//! Upstreams put a mark into each notification that they send on the way to an answer, so each can be followed from the
+//! upstream's bytes to whoever received it.
+
+use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use crate::trace::{
+    Index,
+    index::{Answer, Message},
+};
+
+/// Judges every exchange that was answered.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let answered = index.messages.values().filter_map(|message| Some((message, message.answer?)));
+    answered
+        .flat_map(|(message, answer)| {
+            [token(message, &answer), strayed(index, message, &answer), lost(index, message, &answer)]
+        })
+        .flatten()
+        .collect()
+}
+
+fn finding(kind: Kind, message: &Message<'_>, at: usize, headline: String) -> Finding {
+    Finding::new(Oracle::Audience, kind, message.step, at, headline)
+}
+
+/// Progress comes under the token that this very request gave, and under none where it gave none.
+fn token(message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    let own = rpc::progress_token(message.body);
+    let foreign = rpc::progress(answer).into_iter().find(|token| Some(token) != own.as_ref())?;
+    let headline = format!("{} was told of progress that is not its request's", message.actor);
+    let expected = own.map_or_else(|| "no progress".to_owned(), |token| format!("progressToken {token}"));
+    Some(finding(Kind::Correlation, message, answer.at, headline).because(expected, format!("progressToken {foreign}")))
+}
+
+/// A notification of another request.
+fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    let notifications = rpc::notifications(answer);
+    let foreign = notifications.iter().find_map(|notification| {
+        index.marks_in(notification).find_map(|mark| {
+            let cause = index.arrivals.get(&mark.minted?)?.cause?;
+            (cause != message.exchange).then(|| index.message_of(cause)).flatten()
+        })
+    })?;
+    let headline = format!("{} was told what concerns a request of {}", message.actor, foreign.actor);
+    let kind = if foreign.actor.user == message.actor.user { Kind::Correlation } else { Kind::Leak };
+    let mut finding = finding(kind, message, answer.at, headline);
+    finding.crossing = Some(Crossing {
+        what: "a notification".to_owned(),
+        owner: foreign.actor.to_string(),
+        reached: message.actor.to_string(),
+    });
+    Some(finding.because("notifications of its own request only", rpc::brief(answer)))
+}
+
+/// What the upstream told on the way to the answer that this client got, and that never arrived or came twice.
+fn lost(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    rpc::progress_token(message.body)?;
+    let arrival = index.arrivals_of(message.exchange).last()?;
+    let sent = rpc::notifications(arrival.answer.as_ref()?);
+    let came = rpc::notifications(answer);
+    let times = |wanted: &str| came.iter().filter(|text| text.contains(wanted)).count();
+    // Only where the answer itself came through: a call that failed is told nothing more.
+    let response = rpc::response(answer)?;
+    response.get("result")?;
+    let marks = sent.iter().filter_map(|text| index.marks_in(text).find(|mark| mark.minted.is_some()));
+    let (mark, count) = marks.map(|mark| (mark.text, times(mark.text))).find(|(_, count)| *count != 1)?;
+    let headline = format!("{} was told of progress {count} times instead of once", message.actor);
+    let kind = if count == 0 { Kind::Loss } else { Kind::Correlation };
+    Some(finding(kind, message, answer.at, headline).because(format!("notification {mark} once"), rpc::brief(answer)))
+}

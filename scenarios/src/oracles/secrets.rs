@@ -1,0 +1,135 @@
+//! Nobody is told a secret: no credential, hub key or session id in anything delivered, and none, nor any user's data,
+//! in what the target writes into its log, where it can be read.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Finding, Kind, Oracle,
+    finding::{Crossing, Severity},
+    leak::delivered_text,
+};
+use crate::trace::{
+    Event, Index,
+    index::{Answer, MarkKind, Message, header},
+    sight::Sight,
+};
+
+/// Judges everything that was delivered or logged.
+pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let secrets = Secrets::of(index);
+    let answered = index.messages.values().filter_map(|message| Some((message, message.answer.as_ref()?)));
+    let mut findings: Vec<Finding> =
+        answered.filter_map(|(message, answer)| secrets.delivered(message, answer)).collect();
+    let never_logged = Secrets::with_sessions(index);
+    let logged = index.events.iter().enumerate().filter_map(|(at, event)| match event {
+        Event::Log { line } => never_logged.logged(index, at, line),
+        _ => None,
+    });
+    findings.extend(logged);
+    findings
+}
+
+/// Words that may be delivered to nobody, or to one actor only.
+struct Secrets {
+    words: Vec<Secret>,
+    sight: Sight,
+}
+
+struct Secret {
+    word: String,
+    what: String,
+    owner: String,
+}
+
+impl Secrets {
+    fn of(index: &Index<'_>) -> Self {
+        Self::new(Self::known(index))
+    }
+
+    /// With the ids of client sessions, which their owners are told and nobody else.
+    fn with_sessions(index: &Index<'_>) -> Self {
+        let mut known = Self::known(index);
+        for message in index.messages.values() {
+            let given = message.answer.and_then(|answer| header(answer.headers, "mcp-session-id"));
+            if let Some(session) = given {
+                known.insert(
+                    session.to_owned(),
+                    (format!("the session id of {}", message.actor), message.actor.user.clone()),
+                );
+            }
+        }
+        Self::new(known)
+    }
+
+    fn known(index: &Index<'_>) -> BTreeMap<String, (String, String)> {
+        let mut by_word = BTreeMap::new();
+        for (user, tokens) in &index.facts.tokens {
+            for (upstream, token) in tokens {
+                by_word.insert(token.clone(), (format!("{user}'s credential for `{upstream}`"), user.clone()));
+            }
+        }
+        for (upstream, token) in &index.facts.service_tokens {
+            by_word.insert(token.clone(), (format!("the hub's own credential for `{upstream}`"), "hub".into()));
+        }
+        for (actor, key) in &index.facts.keys {
+            by_word.insert(key.clone(), (format!("the hub key of {actor}"), actor.clone()));
+        }
+        for arrival in index.arrivals.values() {
+            if let Some(session) = arrival.session {
+                let what = format!("an upstream session id of `{}`", arrival.upstream);
+                by_word.insert(session.to_owned(), (what, "hub".into()));
+            }
+        }
+        by_word
+    }
+
+    fn new(by_word: BTreeMap<String, (String, String)>) -> Self {
+        let words: Vec<Secret> =
+            by_word.into_iter().map(|(word, (what, owner))| Secret { word, what, owner }).collect();
+        let sight = Sight::new(words.iter().map(|s| s.word.as_str()));
+        Self { words, sight }
+    }
+
+    fn delivered(&self, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+        let number = self.sight.find(&delivered_text(answer)).into_iter().find(|n| {
+            // Straight at an upstream, the upstream's session id is the actor's own.
+            message.session != Some(self.words[*n].word.as_str())
+        })?;
+        let secret = &self.words[number];
+        Some(Finding {
+            oracle: Oracle::Secrets,
+            kind: Kind::Leak,
+            severity: Severity::Failure,
+            headline: format!("{} received a secret: {}", message.actor, secret.what),
+            step: message.step,
+            span: None,
+            expected: "no credential, hub key or upstream session id in anything delivered".into(),
+            received: format!("{} {}", answer.status, answer.body.replace(&secret.word, "<secret>")),
+            crossing: Some(Crossing {
+                what: secret.what.clone(),
+                owner: secret.owner.clone(),
+                reached: message.actor.to_string(),
+            }),
+            at: answer.at,
+        })
+    }
+
+    /// A line of the target's own log.
+    fn logged(&self, index: &Index<'_>, at: usize, line: &str) -> Option<Finding> {
+        let step = index.step_at(at);
+        let (what, owner, shown) = match self.sight.find(line).into_iter().next() {
+            Some(number) => {
+                let secret = &self.words[number];
+                (secret.what.clone(), secret.owner.clone(), line.replace(&secret.word, "<secret>"))
+            }
+            None => {
+                let mark = index.marks_in(line).find(|mark| mark.kind == MarkKind::Canary)?;
+                (format!("mark {}", mark.text), mark.owner.user().unwrap_or("hub").to_owned(), line.to_owned())
+            }
+        };
+        let headline = format!("the log shows {what}");
+        let mut finding = Finding::new(Oracle::Secrets, Kind::Leak, step, at, headline);
+        finding.crossing = Some(Crossing { what, owner, reached: "whoever reads the log".to_owned() });
+        Some(finding.because("no credential, key, session id or user's data in a log", shown.trim_end()))
+    }
+}
