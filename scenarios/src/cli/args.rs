@@ -1,10 +1,10 @@
 //! What can be said on the command line.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::run::Mode;
+use crate::{run::Mode, scenario::lower};
 
 /// Proves that an MCP hub keeps its users apart.
 #[derive(Debug, Parser)]
@@ -67,6 +67,9 @@ pub struct RunArgs {
     /// Cells side by side.
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+    /// How long an answer may take over sockets, for example 5s. It is only ever spent on a failure.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
+    pub patience: Duration,
     /// Writes the trace of every cell into this folder, NDJSON.
     #[arg(long, value_name = "DIR")]
     pub traces: Option<PathBuf>,
@@ -95,6 +98,11 @@ pub struct MutantArgs {
     /// The seed of every run.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    let patience = lower::duration(text).filter(|patience| *patience >= Duration::from_millis(100));
+    patience.ok_or_else(|| "write a number and a unit, at least 100ms: 500ms, 5s, 1m".to_owned())
 }
 
 /// Over what kind of wire and clock.

@@ -11,15 +11,15 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    target::{Provision, Running, reference::Reference},
+    target::{Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
 
 /// What stands between the actors and the upstreams.
 #[derive(Debug, Clone)]
 pub enum Front {
-    /// The reference hub.
-    Reference(Reference),
+    /// What is judged.
+    Target(Target),
     /// Nothing: a control run.
     Nothing,
 }
@@ -54,7 +54,7 @@ impl Stage {
         let news = Arc::new(Notify::new());
         let wire = match pace {
             Pace::Virtual => Wire::InProcess(Arc::new(Network::new())),
-            Pace::Real => Wire::Tcp,
+            Pace::Real(_) => Wire::Tcp,
         };
         let mut fakes = BTreeMap::new();
         let mut addresses = BTreeMap::new();
@@ -76,7 +76,7 @@ impl Stage {
         }
         let provision = Provision { facts, upstreams: &addresses, wire: &wire, seed };
         let Running { endpoints } = match front {
-            Front::Reference(reference) => reference.start(&provision).await?,
+            Front::Target(target) => target.start(&provision).await?,
             Front::Nothing => straight(&provision),
         };
         Ok(Self { recorder, news, fakes, endpoints, pace })

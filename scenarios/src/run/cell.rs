@@ -16,7 +16,7 @@ use crate::{
     },
     oracles::{self, Finding, Severity},
     scenario::model::{Action, Need},
-    target::{Promises, reference::Reference},
+    target::Promises,
     trace::{
         Event, Trace,
         facts::{IdentityHeaders, Refusals, Sharing},
@@ -28,10 +28,10 @@ use crate::{
 const LOGGED: &str = "hub=debug";
 
 /// Plays and judges one cell.
-pub fn report(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
-    let (verdict, trace) = match not_applicable(cell, options.mode) {
+pub fn report(cell: &Cell, options: &Options) -> CellReport {
+    let (verdict, trace) = match not_applicable(cell, options) {
         Some(reason) => (Verdict::NotApplicable { reason }, None),
-        None => match played(cell, options, target) {
+        None => match played(cell, options) {
             Ok((verdict, trace)) => (verdict, Some(trace)),
             Err(verdict) => (verdict, None),
         },
@@ -39,19 +39,22 @@ pub fn report(cell: &Cell, options: &Options, target: &Reference) -> CellReport 
     CellReport { scenario: cell.scenario.clone(), cell: cell.name.clone(), seed: options.seed, verdict, trace }
 }
 
-fn not_applicable(cell: &Cell, mode: Mode) -> Option<String> {
+fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
     let moves_clock = cell.scenario.steps.iter().any(|step| matches!(step.action, Action::AdvanceClock(_)));
     let needs_clock = cell.scenario.needs.iter().any(|need| need.value == Need::Clock);
-    (mode == Mode::Socket && (moves_clock || needs_clock))
-        .then(|| "needs `clock`: over sockets nobody can move the target's clock".to_owned())
+    if options.mode == Mode::Socket && (moves_clock || needs_clock) {
+        return Some("needs `clock`: over sockets nobody can move the target's clock".to_owned());
+    }
+    options.target.declines(cell)
 }
 
-fn played(cell: &Cell, options: &Options, target: &Reference) -> Result<(Verdict, Trace), Verdict> {
-    let among = Setting { front: Front::Reference(target.clone()), promises: target.promises(), alone: None };
+fn played(cell: &Cell, options: &Options) -> Result<(Verdict, Trace), Verdict> {
+    let target = &options.target;
+    let among = Setting { front: Front::Target(target.clone()), promises: target.promises(), alone: None };
     let trace = among.play(cell, options)?;
     let mut alone = Vec::new();
     for user in cell.scenario.users.keys() {
-        let by_itself = Setting { front: Front::Nothing, promises: NOTHING, alone: Some(user) };
+        let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
         alone.push(by_itself.play(cell, options)?);
     }
     if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
@@ -62,12 +65,14 @@ fn played(cell: &Cell, options: &Options, target: &Reference) -> Result<(Verdict
 }
 
 /// A user alone, straight at the upstreams, is promised nothing but an answer.
-const NOTHING: Promises = Promises {
-    sharing: Sharing::Shared,
-    identity_headers: IdentityHeaders::NotPromised,
-    refusals: Refusals::Similar,
-    naming: "{name}",
-};
+fn nothing() -> Promises {
+    Promises {
+        sharing: Sharing::Shared,
+        identity_headers: IdentityHeaders::NotPromised,
+        refusals: Refusals::Similar,
+        naming: "{name}".to_owned(),
+    }
+}
 
 fn blame(finding: &Finding) -> String {
     format!(
@@ -103,9 +108,9 @@ impl Setting<'_> {
     fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, Verdict> {
         let pace = match options.mode {
             Mode::InProcess => Pace::Virtual,
-            Mode::Socket => Pace::Real,
+            Mode::Socket => Pace::Real(options.patience),
         };
-        let facts = cast::facts(cell, options.seed, self.promises);
+        let facts = cast::facts(cell, options.seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
@@ -153,7 +158,7 @@ impl io::Write for Lines {
 fn runtime(pace: Pace) -> io::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
     builder.enable_all();
-    if pace == Pace::Virtual {
+    if !pace.is_real() {
         builder.start_paused(true);
     }
     builder.build()

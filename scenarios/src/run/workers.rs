@@ -12,29 +12,20 @@ use std::{
     thread,
 };
 
-use super::{Cell, CellReport, Error, Options, Verdict, cell};
-use crate::target::reference::Reference;
+use super::{Cell, CellReport, Options, Verdict, cell};
 
 /// Plays all cells and tells each report in plan order, until `tell` breaks off.
-///
-/// # Errors
-/// [`Error`] before anything was played.
-pub fn play(
-    cells: &[Cell],
-    options: &Options,
-    mut tell: impl FnMut(CellReport) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    let target = Reference::new(options.isolation.as_deref())?;
+pub fn play(cells: &[Cell], options: &Options, mut tell: impl FnMut(CellReport) -> ControlFlow<()>) {
     let next = AtomicUsize::new(0);
     let (done, reports) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..options.workers.get() {
-            let (done, next, target) = (done.clone(), &next, &target);
+            let (done, next) = (done.clone(), &next);
             scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(cell) = cells.get(number) else { break };
-                    if done.send((number, caught(cell, options, target))).is_err() {
+                    if done.send((number, caught(cell, options))).is_err() {
                         break; // Nobody listens any more.
                     }
                 }
@@ -45,7 +36,6 @@ pub fn play(
         next.store(cells.len(), Ordering::Relaxed);
         drop(reports);
     });
-    Ok(())
 }
 
 fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut(CellReport) -> ControlFlow<()>) {
@@ -63,8 +53,8 @@ fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut
 }
 
 /// A panic anywhere in a cell is told as that cell's outcome; the others go on.
-fn caught(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
-    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, target))).unwrap_or_else(|panic| CellReport {
+fn caught(cell: &Cell, options: &Options) -> CellReport {
+    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options))).unwrap_or_else(|panic| CellReport {
         scenario: cell.scenario.clone(),
         cell: cell.name.clone(),
         seed: options.seed,

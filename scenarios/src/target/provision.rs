@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a target promises. What it does not promise is not held against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promises {
     /// What it keeps apart.
     pub sharing: Sharing,
@@ -20,7 +20,7 @@ pub struct Promises {
     /// How alike its refusals are.
     pub refusals: Refusals,
     /// How it names what belongs to one of several upstreams: `{upstream}__{name}`.
-    pub naming: &'static str,
+    pub naming: String,
 }
 
 /// Everything that a target is configured with for one cell.

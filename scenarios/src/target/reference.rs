@@ -39,6 +39,7 @@ const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 #[derive(Debug, Clone)]
 pub struct Reference {
     isolation: Isolation,
+    title: String,
 }
 
 /// Every defect that the reference hub can be given.
@@ -52,7 +53,18 @@ impl Reference {
     /// # Errors
     /// [`UnknownIsolation`] with the nearest names.
     pub fn new(isolation: Option<&str>) -> Result<Self, UnknownIsolation> {
-        Ok(Self { isolation: isolation.map_or(Ok(Isolation::STRICT), Isolation::from_name)? })
+        let title = format!("reference hub, {}", isolation.unwrap_or("strict"));
+        Ok(Self { isolation: isolation.map_or(Ok(Isolation::STRICT), Isolation::from_name)?, title })
+    }
+
+    /// The hub without a defect.
+    pub fn strict() -> Self {
+        Self { isolation: Isolation::STRICT, title: "reference hub, strict".to_owned() }
+    }
+
+    /// What a report calls it.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
     /// It promises everything.
@@ -61,7 +73,7 @@ impl Reference {
             sharing: Sharing::PerSession,
             identity_headers: IdentityHeaders::Promised,
             refusals: Refusals::Identical,
-            naming: "{upstream}__{name}",
+            naming: "{upstream}__{name}".to_owned(),
         }
     }
 
