@@ -38,7 +38,7 @@ pub(crate) struct Session {
     /// Told to everything that belongs to it when it ends.
     pub(crate) ended: CancellationToken,
     /// Its place under the cap, free again when the last part of it is gone.
-    _slot: Option<OwnedSemaphorePermit>,
+    slots: Option<Arc<Semaphore>>,
 }
 
 /// Who ends the handshake with an upstream.
@@ -96,7 +96,7 @@ pub(super) async fn open(
         revision: asked_revision(hello),
         activity: Activity::now(),
         ended: CancellationToken::new(),
-        _slot: slot,
+        slots: slot.as_ref().map(|slot| slot.semaphore().clone()),
     });
     let welcome = match &route.reach {
         Reach::Merged(_) => catalog::welcome(session.revision),
@@ -111,6 +111,9 @@ pub(super) async fn open(
     };
     let place = place(hub, caller, route).in_session(&session.key);
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
+    if let Some(slot) = slot {
+        slot.forget(); // From here on `end` gives it back.
+    }
     Ok((session, welcome))
 }
 
@@ -194,8 +197,11 @@ fn with_revision(hello: &str) -> String {
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     let place = hub.place(&session.caller, &session.route).in_session(&session.key);
-    if let Err(error) = hub.sessions.remove(&place, &name(hub, &session.route, &session.key)).await {
-        tracing::error!(%error, "ending a session");
+    match hub.sessions.remove(&place, &name(hub, &session.route, &session.key)).await {
+        // At once and exactly once: whoever still works for the session must not hold its owner's place.
+        Ok(Some(_)) => session.slots.iter().for_each(|slots| slots.add_permits(1)),
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "ending a session"),
     }
     session.ended.cancel();
     let upstreams = hub.upstream_sessions.evict(&session.key).await;

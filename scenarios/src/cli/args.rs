@@ -32,6 +32,15 @@ pub enum Command {
     },
     /// Prints the JSON Schema of scenario files.
     Schema,
+    /// Walks through a target file step by step and says what is missing.
+    Doctor {
+        /// The target file.
+        #[arg(long, value_name = "FILE")]
+        target: PathBuf,
+        /// How long an answer may take.
+        #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
+        patience: Duration,
+    },
     /// Shows that every check can fail: runs against every defect of the reference hub.
     Mutants(MutantArgs),
 }

@@ -13,8 +13,14 @@ use std::{
     thread,
 };
 
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
 use super::{
     args::{Chosen, Cli, Color, Command, ListArgs, ModeArg, MutantArgs, RunArgs},
+    doctor,
     patient::Patient,
     traces,
 };
@@ -32,11 +38,11 @@ use crate::{
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
     select::select,
-    target::{Target, kind::Unusable, reference::UnknownIsolation},
+    target::{Target, kind::Unusable, process, reference::UnknownIsolation},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
-struct Stop(u8, String);
+pub(super) struct Stop(pub(super) u8, pub(super) String);
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
@@ -55,6 +61,9 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Check { paths }) => check(&paths),
         Some(Command::Schema) => schema(),
         Some(Command::Mutants(args)) => hunt(&args),
+        Some(Command::Doctor { target, patience }) => {
+            interrupt().and_then(|_| doctor::run(&target, &Options { patience, ..Options::default() }))
+        }
     };
     match done {
         Ok(code) => code,
@@ -102,7 +111,7 @@ fn from_path(path: &Path, registry: &Registry) -> Result<Library, Stop> {
     Library::from_path(path, registry).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
 }
 
-fn told(problems: &[Diagnostic]) -> String {
+pub(super) fn told(problems: &[Diagnostic]) -> String {
     let style = Style { color: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(), ..style(Color::Never) };
     let mut text: Vec<String> = problems.iter().map(|problem| render(problem, style)).collect();
     text.push(format!("{} problems; nothing was run", problems.len()));
@@ -207,17 +216,21 @@ fn flags(args: &RunArgs) -> String {
     flags
 }
 
-/// A flag that SIGINT raises, so that a run ends with its sum. A second SIGINT ends it at once.
+/// A flag that SIGINT raises, so that a run ends with its sum. A second SIGINT, or SIGTERM, ends it at once, and with
+/// it every process of a target.
 fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
     let raised = Arc::new(AtomicBool::new(false));
     let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
-    signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        exit::INTERRUPTED.into(),
-        raised.clone(),
-    )
-    .map_err(failed)?;
-    signal_hook::flag::register(signal_hook::consts::SIGINT, raised.clone()).map_err(failed)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let flag = raised.clone();
+    thread::spawn(move || {
+        for signal in &mut signals {
+            if signal == SIGTERM || flag.swap(true, Ordering::Relaxed) {
+                process::end_all();
+                std::process::exit(exit::INTERRUPTED.into());
+            }
+        }
+    });
     Ok(raised)
 }
 

@@ -1,11 +1,13 @@
 //! The command line of `crosstalk`.
 //!
 //! - [`args`]: what can be said; [`commands`]: what is then done.
+//! - [`doctor`]: what a target file lacks.
 //! - [`traces`]: traces written to files.
 //! - [`patient`]: a reader who leaves does not change the verdict.
 
 mod args;
 mod commands;
+mod doctor;
 mod patient;
 mod traces;
 

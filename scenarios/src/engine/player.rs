@@ -42,6 +42,8 @@ pub struct Player<'s> {
     /// Held calls by label, and every call that was given up on.
     pub(super) held: BTreeMap<String, Call>,
     pub(super) withdrawn: BTreeSet<String>,
+    /// Labels of calls that were to be held and did not reach their upstream in time.
+    pub(super) stuck: BTreeSet<String>,
     /// Cursors by the label under which they are kept.
     pub(super) cursors: BTreeMap<String, String>,
     pub(super) rng: ChaCha8Rng,
@@ -66,6 +68,7 @@ impl<'s> Player<'s> {
             sessions: Sessions::default(),
             held: BTreeMap::new(),
             withdrawn: withdrawn(cell),
+            stuck: BTreeSet::new(),
             cursors: BTreeMap::new(),
             rng: cast::rng(facts.seed, cell, "player"),
             marks: Mint::new(facts.seed, &domain),

@@ -55,11 +55,32 @@ impl Stage {
         pace: Pace,
         seed: u64,
     ) -> Result<Self, String> {
-        let news = Arc::new(Notify::new());
         let wire = match pace {
             Pace::Virtual => Wire::InProcess(Arc::new(Network::new())),
             Pace::Real(_) => Wire::Tcp,
         };
+        let (mut stage, addresses) = Self::upstreams(recorder.clone(), facts, &wire, pace, seed).await?;
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
+        let running = match front {
+            Front::Target(target) => target.start(&provision).await?,
+            Front::Nothing => straight(&provision),
+        };
+        stage.take(running);
+        Ok(stage)
+    }
+
+    /// Raises the upstreams alone, and says where each of them listens: `host:port`, by name.
+    ///
+    /// # Errors
+    /// What could not be started, and why.
+    pub async fn upstreams(
+        recorder: Recorder,
+        facts: &Facts,
+        wire: &Wire,
+        pace: Pace,
+        seed: u64,
+    ) -> Result<(Self, BTreeMap<String, String>), String> {
+        let news = Arc::new(Notify::new());
         let mut fakes = BTreeMap::new();
         let mut addresses = BTreeMap::new();
         for (name, upstream) in &facts.scenario.upstreams {
@@ -74,20 +95,20 @@ impl Stage {
                 service: None,
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
-            let address = open(&wire, name, fake.clone()).await;
+            let address = open(wire, name, fake.clone()).await;
             addresses.insert(name.clone(), address.map_err(|error| format!("upstream `{name}`: {error}"))?);
             fakes.insert(name.clone(), fake);
         }
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
-        let Running { endpoints, keys, guest } = match front {
-            Front::Target(target) => target.start(&provision).await?,
-            Front::Nothing => straight(&provision),
-        };
-        Ok(Self { recorder, news, fakes, endpoints, keys, guest, pace })
+        let (endpoints, keys) = (BTreeMap::new(), BTreeMap::new());
+        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace }, addresses))
     }
-}
 
-impl Stage {
+    /// Puts a target in front of the upstreams.
+    pub fn take(&mut self, running: Running) {
+        let Running { endpoints, keys, guest } = running;
+        (self.endpoints, self.keys, self.guest) = (endpoints, keys, guest);
+    }
+
     /// Ends the target's process and waits for its last words.
     pub async fn close(self) {
         if let Some(guest) = self.guest {

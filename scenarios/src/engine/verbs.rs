@@ -121,6 +121,9 @@ impl Player<'_> {
             self.cursors.extend(cursor.map(|cursor| (label.value.clone(), cursor)));
         }
         if let Some(label) = held {
+            if matches!(outcome, Outcome::NoAnswer { .. }) {
+                self.stuck.insert(label.value.clone());
+            }
             self.held.insert(label.value.clone(), call);
         }
         Ok(outcome)
@@ -194,7 +197,9 @@ impl Player<'_> {
     async fn parked(&self, call: &mut Call, upstream: &str, mark: &str) -> Outcome {
         let exchange = call.exchange;
         let Some(fake) = self.fake(upstream) else { return Outcome::NoAnswer { exchange } };
-        let first = self.stage.pace.within(async {
+        // Who stands behind one that is stuck already is not waited for as long.
+        let pace = if self.stuck.is_empty() { self.stage.pace } else { self.stage.pace.hurried() };
+        let first = pace.within(async {
             tokio::select! {
                 biased;
                 () = fake.gate().parked(mark) => Outcome::Parked { exchange },
@@ -225,14 +230,40 @@ impl Player<'_> {
             if let Some(fake) = self.stage.fakes.get(&call.address.upstream) {
                 fake.gate().release(&mark);
             }
+            if self.stuck.contains(label) && self.stage.pace.is_real() {
+                continue; // It cannot come before the others have gone.
+            }
             if self.withdrawn.contains(label) {
                 self.stage.pace.settle().await; // Its client waits for nothing any more.
             } else {
                 call.ended(self.stage.pace).await;
             }
         }
+        if self.stage.pace.is_real() {
+            for label in order.iter().map(|position| &labels[*position].value) {
+                self.let_through(label).await;
+            }
+        }
         self.stage.pace.settle().await;
         Outcome::Done
+    }
+
+    /// Lets a call that stood behind others go when it comes to its upstream at last.
+    async fn let_through(&mut self, label: &str) {
+        let Some(call) = self.held.get_mut(label).filter(|_| self.stuck.contains(label)) else { return };
+        let (mark, fake) = (call.address.mark.clone(), self.stage.fakes.get(&call.address.upstream));
+        let (Some(mark), Some(fake)) = (mark, fake) else { return };
+        let came = self.stage.pace.within(async {
+            tokio::select! {
+                biased;
+                () = fake.gate().parked(&mark) => {}
+                () = call.end() => {}
+            }
+        });
+        if came.await.is_some() {
+            fake.gate().release(&mark);
+            call.ended(self.stage.pace).await;
+        }
     }
 
     async fn cancel(&mut self, number: usize, step: &Step, label: &Label) -> Outcome {

@@ -18,7 +18,21 @@ use crate::trace::{
 
 /// Judges all upstream sessions.
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
-    if index.facts.sharing == Sharing::Shared {
+    let mut findings = at(index, index.facts.sharing);
+    if index.facts.sharing != Sharing::PerSession {
+        // What a target does not promise is no failure, and is told all the same.
+        let warned = at(index, Sharing::PerSession)
+            .into_iter()
+            .map(|finding| Finding { severity: Severity::Warning, ..finding });
+        let told: Vec<usize> = findings.iter().map(|finding| finding.at).collect();
+        findings.extend(warned.filter(|finding| !told.contains(&finding.at)));
+    }
+    findings
+}
+
+/// What breaks this level of sharing.
+fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
+    if sharing == Sharing::Shared {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -29,7 +43,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     for arrival in arrivals {
         let Some(session) = arrival.session else { continue };
         let Some(message) = arrival.cause.and_then(|cause| index.message_of(cause)) else { continue };
-        let owner = owner(index.facts.sharing, message);
+        let owner = owner(sharing, message);
         let of_session = owners.entry((arrival.upstream, session)).or_default();
         if of_session.insert(owner.clone()) && of_session.len() > 1 {
             findings.push(shared(arrival, message, of_session));

@@ -22,7 +22,12 @@ use crate::{
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let scenario = &index.facts.scenario;
     let steps = scenario.steps.iter().enumerate();
-    steps.filter_map(|(number, _)| Promise::of(index, number)).flat_map(|promise| promise.judge()).collect()
+    let mut findings: Vec<Finding> =
+        steps.filter_map(|(number, _)| Promise::of(index, number)).flat_map(|promise| promise.judge()).collect();
+    // One that serializes its users is told so once, not for everybody who stood in the line.
+    let mut first = true;
+    findings.retain(|finding| finding.oracle != Oracle::Serialized || std::mem::take(&mut first));
+    findings
 }
 
 /// One step with what came of it.
@@ -99,14 +104,13 @@ impl<'i, 't> Promise<'i, 't> {
     fn unanswered(&self, exchange: Exchange) -> Finding {
         let actor = self.index.message_of(exchange).map_or_else(String::new, |m| m.actor.to_string());
         let held = self.held_before();
-        let (headline, received) = if held.is_empty() {
-            (format!("{actor} got no answer"), "nothing, and nothing more can come".to_owned())
-        } else {
-            let received =
-                format!("nothing while {} waited upstream: the hub serializes its users", held.join(" and "));
-            (format!("{actor}'s request stood behind another's"), received)
-        };
-        self.finding(Kind::Interference, headline).because("an answer", received)
+        if held.is_empty() {
+            let finding = self.finding(Kind::Interference, format!("{actor} got no answer"));
+            return finding.because("an answer", "nothing, and nothing more can come");
+        }
+        let received = format!("nothing while {} waited upstream: the hub serializes its users", held.join(" and "));
+        let finding = self.finding(Kind::Interference, format!("{actor}'s request stood behind another's"));
+        Finding { oracle: Oracle::Serialized, ..finding.because("an answer", received) }
     }
 
     /// The actors whose calls were parked when this step ended.

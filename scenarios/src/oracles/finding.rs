@@ -82,6 +82,8 @@ pub struct Crossing {
 pub enum Oracle {
     /// The file's own `expect`.
     Expectation,
+    /// A request that stood behind another's held call.
+    Serialized,
     /// Another's mark was delivered, or sent upstream in somebody else's name.
     Leak,
     /// A secret was delivered or logged.
@@ -122,6 +124,7 @@ impl fmt::Display for Oracle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Oracle::Expectation => "expectation",
+            Oracle::Serialized => "serialized",
             Oracle::Leak => "leak",
             Oracle::Secrets => "secrets",
             Oracle::Identity => "identity",

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     collections::BTreeMap,
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::{AtomicUsize, Ordering},
@@ -13,29 +13,94 @@ use std::{
 };
 
 use super::{Cell, CellReport, Options, Verdict, cell};
+use crate::oracles::Oracle;
+
+/// A target that could not be started so often in a row is not tried again.
+const MOST_FAILED_STARTS: usize = 4;
 
 /// Plays all cells and tells each report in plan order, until `tell` breaks off.
 pub fn play(cells: &[Cell], options: &Options, mut tell: impl FnMut(CellReport) -> ControlFlow<()>) {
+    let units = units(cells, options);
     let next = AtomicUsize::new(0);
+    let failed_starts = AtomicUsize::new(0);
     let (done, reports) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..options.workers.get() {
-            let (done, next) = (done.clone(), &next);
+            let (done, next, units, failed_starts) = (done.clone(), &next, &units, &failed_starts);
             scope.spawn(move || {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(cell) = cells.get(number) else { break };
-                    if done.send((number, caught(cell, options))).is_err() {
-                        break; // Nobody listens any more.
+                'units: while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut serialized = None;
+                    for number in unit.clone() {
+                        let (cell, known) = (&cells[number], Known { serialized: &serialized, failed_starts });
+                        let report = known.of(cell, options).unwrap_or_else(|| caught(cell, options));
+                        if options.target.is_foreign() {
+                            known.learn(&report);
+                            serialized = serialized.or_else(|| stood_in_line(&report));
+                        }
+                        if done.send((number, report)).is_err() {
+                            break 'units; // Nobody listens any more.
+                        }
                     }
                 }
             });
         }
         drop(done);
         in_order(&reports, &mut tell);
-        next.store(cells.len(), Ordering::Relaxed);
+        next.store(units.len(), Ordering::Relaxed);
         drop(reports);
     });
+}
+
+/// What one worker takes at a time: a cell, or all cells of a scenario where one of them may spare the others.
+fn units(cells: &[Cell], options: &Options) -> Vec<Range<usize>> {
+    let mut units: Vec<Range<usize>> = Vec::new();
+    for (number, cell) in cells.iter().enumerate() {
+        match units.last_mut() {
+            Some(unit) if options.target.is_foreign() && cells[unit.start].scenario.id == cell.scenario.id => {
+                unit.end = number + 1;
+            }
+            _ => units.push(number..number + 1),
+        }
+    }
+    units
+}
+
+/// The cell in which a request stood behind another's held call.
+fn stood_in_line(report: &CellReport) -> Option<String> {
+    let findings = report.verdict.findings().iter();
+    findings.clone().any(|finding| finding.oracle == Oracle::Serialized).then(|| report.cell.clone())
+}
+
+/// What earlier cells have shown of a target, so that a run does not wait for the same failure again and again.
+struct Known<'k> {
+    serialized: &'k Option<String>,
+    failed_starts: &'k AtomicUsize,
+}
+
+impl Known<'_> {
+    /// A report without playing.
+    fn of(&self, cell: &Cell, options: &Options) -> Option<CellReport> {
+        let verdict = if self.failed_starts.load(Ordering::Relaxed) >= MOST_FAILED_STARTS {
+            let reason = "not tried: the target could not be started several times in a row".to_owned();
+            Verdict::CouldNotRun { reason }
+        } else {
+            let first = self.serialized.as_ref()?;
+            let reason = format!("the hub serializes held calls, as the cell `{first}` of the same scenario shows");
+            Verdict::NotApplicable { reason }
+        };
+        let (scenario, name) = (cell.scenario.clone(), cell.name.clone());
+        Some(CellReport { scenario, cell: name, seed: options.seed, verdict, trace: None })
+    }
+
+    fn learn(&self, report: &CellReport) {
+        match report.verdict {
+            Verdict::CouldNotRun { .. } => {
+                self.failed_starts.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::NotApplicable { .. } => {}
+            _ => self.failed_starts.store(0, Ordering::Relaxed),
+        }
+    }
 }
 
 fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut(CellReport) -> ControlFlow<()>) {

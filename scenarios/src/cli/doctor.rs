@@ -1,0 +1,42 @@
+//! `crosstalk doctor`: a line for each step, and the sum.
+
+use std::io::{self, Write};
+
+use super::commands::{Stop, told};
+use crate::{
+    doctor,
+    report::tally::exit,
+    run::Options,
+    target::{Target, kind::Unusable},
+};
+
+/// Walks through a target file.
+pub(super) fn run(path: &std::path::Path, options: &Options) -> Result<u8, Stop> {
+    let mut out = io::stdout().lock();
+    let file = match Target::load(path) {
+        Ok(Target::Hub(file)) => file,
+        Ok(Target::Reference(_)) => {
+            return Err(Stop(exit::USAGE, "crosstalk: the reference hub needs no doctor".into()));
+        }
+        Err(Unusable::Unread(message)) => return Err(Stop(exit::USAGE, format!("crosstalk: {message}"))),
+        Err(Unusable::Invalid(problems)) => {
+            writeln!(out, "  MISSING  the file is valid\n")?;
+            out.flush()?;
+            return Err(Stop(exit::INVALID, told(&problems)));
+        }
+    };
+    writeln!(out, "doctor: {}\n", file.name)?;
+    writeln!(out, "{}", doctor::Line::works("the file is valid", path.display().to_string()))?;
+    let mut missing = 0;
+    let mut broken = None;
+    let fine = doctor::walk(&file, options, &mut |line| {
+        missing += usize::from(line.is_missing());
+        broken = writeln!(out, "{line}").err().or(broken.take());
+    });
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    let fine = fine.map_err(|error| Stop(exit::HARNESS, format!("crosstalk: {error}")))?;
+    writeln!(out, "\ndoctor: {}", if fine { "nothing is missing".to_owned() } else { format!("{missing} missing") })?;
+    Ok(if fine { exit::PASSED } else { exit::INCOMPLETE })
+}

@@ -1,0 +1,158 @@
+//! The steps, in order, until one fails that the others need.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+
+use super::{Line, seen};
+use crate::{
+    diagnostics::{Style, render},
+    engine::{
+        cast,
+        client::Wire,
+        pace::Pace,
+        player::Player,
+        stage::{Front, Stage},
+    },
+    registry::Registry,
+    run::{self, Cell, Options},
+    scenario::{self, source::Source},
+    target::{
+        Provision, Running, Target,
+        file::HubFile,
+        hub::{Room, Trouble},
+        process::{Process, Stopped},
+    },
+    trace::{Facts, recorder::Recorder},
+};
+
+/// Walks through a valid target and tells every step as it is done. True where nothing is missing.
+///
+/// # Errors
+/// What the suite itself could not do.
+pub fn walk(file: &Arc<HubFile>, options: &Options, tell: &mut dyn FnMut(Line)) -> Result<bool, String> {
+    let cell = probe(file)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let facts = cast::facts(&cell, options.seed, &file.promises);
+    let mut fine = true;
+    let mut tell = |line: Line| {
+        fine &= !line.is_missing();
+        tell(line);
+    };
+    runtime.block_on(through(file, &cell, facts, options, &mut tell))?;
+    Ok(fine)
+}
+
+/// The probe in the newest revision and the first credential mode that the hub can be asked.
+fn probe(file: &HubFile) -> Result<Cell, String> {
+    let source = Source { path: "doctor/probe.yaml".into(), text: include_str!("probe.yaml").into() };
+    let scenario = scenario::load(&source, &Registry::embedded());
+    let scenario =
+        scenario.map_err(|found| found.iter().map(|told| render(told, Style::default())).collect::<String>())?;
+    let cells = run::plan(&[Arc::new(scenario)], &Options::default());
+    let asked = |cell: &Cell| {
+        let (mode, revision) = (cell.credentials.to_string(), cell.revision.to_string());
+        !file.unsupported.contains_key(&mode) && !file.unsupported.contains_key(&revision)
+    };
+    // The newest revision comes last, and in it the modes from per-user to none.
+    let newest = cells.iter().rev().find(|cell| asked(cell)).map(|cell| cell.revision);
+    let found = cells.into_iter().find(|cell| Some(cell.revision) == newest && asked(cell));
+    found.ok_or_else(|| "this file supports no revision or no credential mode at all".to_owned())
+}
+
+async fn through(
+    file: &Arc<HubFile>,
+    cell: &Cell,
+    mut facts: Facts,
+    options: &Options,
+    tell: &mut dyn FnMut(Line),
+) -> Result<(), String> {
+    let recorder = Recorder::default();
+    let (pace, wire) = (Pace::Real(options.patience), Wire::Tcp);
+    let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, options.seed).await?;
+    let declared = facts.clone();
+    let provision =
+        Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed: options.seed };
+    let room = Room::open(file, &provision).map_err(|trouble| words(&trouble))?;
+    let Some((process, running)) = raise(&room, tell).await else { return Ok(()) };
+    facts.keys.extend(running.keys.clone());
+    stage.take(running);
+    Player::new(cell, &facts, &stage, &Front::Target(Target::Hub(file.clone())), None).play().await;
+    let farewell = room.into_guest(process);
+    let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
+    let stopped = farewell.leave().await;
+    drop(stage);
+    let trace = recorder.into_trace(facts);
+    for line in seen::lines(&trace, file.unsupported.get("authentication")) {
+        tell(line);
+    }
+    tell(match stopped {
+        Some(Stopped::ByItself { status }) => Line::works("stop ends the process", status),
+        Some(Stopped::Killed) => Line::missing(
+            "stop ends the process",
+            format!(
+                "it did not end within {} s and was killed\nsay `stop: {{ signal: int }}` in `start`, or allow more time",
+                grace.as_secs_f32()
+            ),
+        ),
+        None if had => Line::missing("stop ends the process", "it could not be asked"),
+        None => Line::not_asked("stop ends the process", "it is somebody else's process"),
+    });
+    Ok(())
+}
+
+/// From files to routes; `None` where something is missing that the rest needs.
+async fn raise(room: &Room<'_>, tell: &mut dyn FnMut(Line)) -> Option<(Option<Process>, Running)> {
+    let mut step = |name: &str, done: Result<String, Trouble>| match done {
+        Ok(seen) => {
+            tell(Line::works(name, room.plain(&seen)));
+            Some(())
+        }
+        Err(trouble) => {
+            tell(Line::missing(name, room.plain(&words(&trouble))));
+            None
+        }
+    };
+    step(
+        "files are written",
+        room.write().map(|names| if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
+    )?;
+    step("commands before the start", room.prepare().await.map(|kept| format!("{} done", kept.done)))?;
+    let launched = room.launch();
+    let mut process = match launched {
+        Ok(process) => {
+            let seen = process.as_ref().map_or("it runs already".to_owned(), |_| "it runs".to_owned());
+            step("the command starts", Ok(seen))?;
+            process
+        }
+        Err(trouble) => {
+            step("the command starts", Err(trouble))?;
+            return None;
+        }
+    };
+    step("ready in time", room.ready(&mut process).await.map(|()| "it is".to_owned()))?;
+    let kept = match room.provision().await {
+        Ok(kept) => {
+            let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
+            step("two users are provisioned", Ok(format!("{} steps done; {chosen}", kept.done)))?;
+            kept
+        }
+        Err(trouble) => {
+            step("two users are provisioned", Err(trouble))?;
+            return None;
+        }
+    };
+    let endpoints = match room.endpoints() {
+        Ok(endpoints) => endpoints,
+        Err(trouble) => {
+            step("routes", Err(trouble))?;
+            return None;
+        }
+    };
+    step("routes", Ok(endpoints.keys().cloned().collect::<Vec<_>>().join(", ")))?;
+    Some((process, Running { endpoints, keys: kept.keys, guest: None }))
+}
+
+fn words(trouble: &Trouble) -> String {
+    render(trouble, Style { color: false, unicode: true })
+}
