@@ -20,8 +20,8 @@ use crate::{
     target::{
         Provision, Running, Target,
         file::HubFile,
-        hub::{Room, Trouble},
         process::{Process, Stopped},
+        room::{Room, Trouble},
     },
     trace::{Facts, recorder::Recorder},
 };

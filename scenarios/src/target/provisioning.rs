@@ -12,7 +12,7 @@ use super::{
         model::{Each, Provisioning, What},
         template,
     },
-    hub::{self, Trouble},
+    room::{self, Trouble},
 };
 use crate::{
     diagnostics::Diagnostic,
@@ -93,7 +93,7 @@ impl Provisioner<'_> {
                 self.command(step, &command).await
             }
             What::Request { method, url, headers, body, status } => {
-                let endpoint = hub::endpoint(&self.fill(url, &values)?)
+                let endpoint = room::endpoint(&self.fill(url, &values)?)
                     .map_err(|message| self.trouble(step, message, "write a whole URL: `{url}/admin/users`"))?;
                 let mut written = Vec::new();
                 for (name, value) in headers {
@@ -236,7 +236,7 @@ impl Provisioner<'_> {
     }
 
     fn fill(&self, line: &Spanned<String>, values: &Values) -> Result<String, Trouble> {
-        fill(&line.value, values).map_err(|unknown| hub::unfilled(self.source, line.span, &unknown))
+        fill(&line.value, values).map_err(|unknown| room::unfilled(self.source, line.span, &unknown))
     }
 
     fn trouble(&self, step: &Provisioning, message: String, help: &str) -> Trouble {
