@@ -30,7 +30,7 @@ def credential(config, upstream):
 def proxy(config, upstream):
     def client():
         token = credential(config, upstream)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"authorization": f"Bearer {token}"} if token else {}
         return ProxyClient(StreamableHttpTransport(upstream["url"], headers=headers))
 
     keys = {key: {"client_id": user, "scopes": []} for key, user in config["keys"].items()}
