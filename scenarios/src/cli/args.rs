@@ -4,7 +4,10 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{run::Mode, scenario::lower};
+use crate::{
+    run::Mode,
+    scenario::{lower, model::Revision},
+};
 
 /// Proves that an MCP hub keeps its users apart.
 #[derive(Debug, Parser)]
@@ -79,6 +82,12 @@ pub struct RunArgs {
     /// Cells side by side.
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+    /// Only in these protocol revisions.
+    #[arg(long, value_name = "DATE", value_parser = revision)]
+    pub revision: Vec<Revision>,
+    /// Writes verdicts and findings of every scenario into this file, without anything that differs from run to run.
+    #[arg(long, value_name = "FILE")]
+    pub findings: Option<PathBuf>,
     /// How long an answer may take over sockets, for example 5s. It is only ever spent on a failure.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
     pub patience: Duration,
@@ -110,6 +119,12 @@ pub struct MutantArgs {
     /// The seed of every run.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+fn revision(text: &str) -> Result<Revision, String> {
+    let known = Revision::ALL.map(|revision| revision.to_string());
+    let found = Revision::ALL.into_iter().find(|revision| revision.to_string() == text);
+    found.ok_or_else(|| format!("there are {}", known.join(", ")))
 }
 
 fn patience(text: &str) -> Result<Duration, String> {

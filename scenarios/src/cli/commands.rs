@@ -1,7 +1,7 @@
 //! What is done for each command.
 
 use std::{
-    env,
+    env, fs,
     io::{self, IsTerminal, Write},
     num::NonZeroUsize,
     ops::ControlFlow,
@@ -31,6 +31,7 @@ use crate::{
     mutants::{self, Fate},
     registry::Registry,
     report::{
+        findings::Findings,
         matrix,
         tally::exit,
         terminal::{Head, Terminal},
@@ -159,9 +160,16 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     let Some(last) = last else {
         return Err(Stop(exit::USAGE, format!("crosstalk: no {} seeds come after {}", args.repeat, args.seed)));
     };
-    let cells = run::plan(&scenarios, &options(args.seed)).len();
+    let plan = |options: &Options| {
+        let mut cells = run::plan(&scenarios, options);
+        cells.retain(|cell| args.revision.is_empty() || args.revision.contains(&cell.revision));
+        cells
+    };
+    let cells = plan(&options(args.seed)).len();
+    let mut found = Findings::default();
     let head = Head {
         target: target.title().to_owned(),
+        unpromised: target.promises().missing(),
         flags: flags(args),
         seed: args.seed,
         seeds: args.repeat.get(),
@@ -172,7 +180,8 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     let mut trouble = None;
     for seed in args.seed..=last {
         let options = options(seed);
-        run::play(&run::plan(&scenarios, &options), &options, |report| {
+        run::play(&plan(&options), &options, |report| {
+            found.add(&report);
             let written = args.traces.as_ref().map_or(Ok(()), |folder| traces::write(folder, &report));
             trouble = written.and_then(|()| terminal.tell(&report)).err();
             if trouble.is_some() || interrupted.load(Ordering::Relaxed) {
@@ -190,6 +199,10 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
         terminal.end_seed(seed)?;
     }
     let tally = terminal.end()?;
+    if let Some(file) = &args.findings {
+        fs::write(file, found.to_string())
+            .map_err(|error| Stop(exit::USAGE, format!("crosstalk: {}: {error}", file.display())))?;
+    }
     if interrupted.load(Ordering::Relaxed) {
         return Err(Stop(exit::INTERRUPTED, "interrupted: the counts are those of the cells that were done".into()));
     }
@@ -209,6 +222,9 @@ fn flags(args: &RunArgs) -> String {
     }
     if args.patience != pace::PATIENCE {
         flags.push_str(&format!(" --patience {}ms", args.patience.as_millis()));
+    }
+    for revision in &args.revision {
+        flags.push_str(&format!(" --revision {revision}"));
     }
     if let Some(cases) = &args.chosen.cases {
         flags.push_str(&format!(" --cases {}", cases.display()));

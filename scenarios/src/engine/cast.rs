@@ -55,6 +55,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         identity_headers: promises.identity_headers,
         refusals: promises.refusals,
         logs: promises.logs,
+        answers: promises.answers,
         naming: promises.naming.clone(),
         keys: keys.collect(),
         tokens: tokens(scenario, &mut rng),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Finding, Kind, Oracle, rpc};
 use crate::{
     scenario::model::{Action, Request, RequestKind},
-    trace::{Index, index::Message},
+    trace::{Index, facts::Answers, index::Message},
 };
 
 /// Compares the run with each user's control run.
@@ -47,7 +47,8 @@ fn differs(index: &Index<'_>, alone: &[Index<'_>], number: usize) -> Option<Find
         return None;
     }
     let (control, reference) = alone.iter().find_map(|control| Some((control, answered(control, number)?)))?;
-    let (among, by_itself) = (said(index, message)?, said(control, reference)?);
+    let answers = index.facts.answers;
+    let (among, by_itself) = (said(index, message, answers)?, said(control, reference, answers)?);
     (among != by_itself).then(|| {
         let headline = format!("{} got another answer than alone", message.actor);
         let at = message.answer.map_or(message.at, |answer| answer.at);
@@ -70,15 +71,33 @@ fn answered<'i, 't>(index: &'i Index<'t>, step: usize) -> Option<&'i Message<'t>
     message.answer.map(|_| message)
 }
 
+/// What is left where a target writes answers anew: whether it failed, names of a list, texts.
+fn gist(response: &Value) -> String {
+    match (rpc::failure(response), rpc::names(response)) {
+        (Some(_), _) => "an error".to_owned(),
+        (None, Some(mut names)) => {
+            names.sort_unstable();
+            names.join(", ")
+        }
+        (None, None) => rpc::text(response),
+    }
+}
+
 /// What the answer says: the result or error, without its id, marks that no file names replaced.
-fn said(index: &Index<'_>, message: &Message<'_>) -> Option<String> {
+fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers) -> Option<String> {
     let mut response = rpc::response(message.answer.as_ref()?)?;
     if let Value::Object(fields) = &mut response {
         fields.retain(|name, _| matches!(name.as_str(), "result" | "error"));
     }
     let canaries: Vec<&str> = index.facts.canaries.iter().map(|canary| canary.mark.as_str()).collect();
     let fresh = Regex::new("xt[0-9a-z]{16}").expect("a constant pattern");
-    let text = response.to_string();
+    let text = match answers {
+        Answers::Verbatim => {
+            response.sort_all_objects();
+            response.to_string()
+        }
+        Answers::Alike => gist(&response),
+    };
     let text = fresh.replace_all(&text, |hit: &Captures<'_>| match &hit[0] {
         canary if canaries.contains(&canary) => canary.to_owned(),
         _ => "<mark>".to_owned(),

@@ -98,7 +98,7 @@ impl Failing {
 }
 
 /// A headline without what differs from cell to cell: session ids and exchange numbers, in parentheses.
-fn plain(headline: &str) -> String {
+pub(super) fn plain(headline: &str) -> String {
     let mut parts = headline.split('(');
     let mut kept = parts.next().unwrap_or_default().to_owned();
     for part in parts {

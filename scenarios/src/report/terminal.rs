@@ -20,6 +20,8 @@ const MOST_SCENARIOS: usize = 12;
 pub struct Head {
     /// `reference`, and its isolation.
     pub target: String,
+    /// What the target does not promise, so that it is not checked or only warned of.
+    pub unpromised: Vec<&'static str>,
     /// The flags that make the same run, each after a space; the seed is left out.
     pub flags: String,
     /// The first seed.
@@ -48,7 +50,11 @@ impl<W: Write> Terminal<W> {
     /// What writing says.
     pub fn begin(mut out: W, style: Style, head: Head) -> io::Result<Self> {
         writeln!(out, "conformance {}   target {}   seed {}", env!("CARGO_PKG_VERSION"), head.target, head.seed)?;
-        writeln!(out, "   Plan  {} scenarios, {} cells\n", head.planned.0, head.planned.1)?;
+        writeln!(out, "   Plan  {} scenarios, {} cells", head.planned.0, head.planned.1)?;
+        if !head.unpromised.is_empty() {
+            writeln!(out, "   Not promised  {}", head.unpromised.join("; "))?;
+        }
+        writeln!(out)?;
         Ok(Self {
             out,
             style,

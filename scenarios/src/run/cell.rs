@@ -19,7 +19,7 @@ use crate::{
     target::Promises,
     trace::{
         Event, Trace,
-        facts::{IdentityHeaders, Logs, Refusals, Sharing},
+        facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
         recorder::Recorder,
     },
 };
@@ -71,6 +71,7 @@ fn nothing() -> Promises {
         identity_headers: IdentityHeaders::NotPromised,
         refusals: Refusals::Similar,
         logs: Logs::NotPromised,
+        answers: Answers::Alike,
         naming: "{name}".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     engine::client::{Endpoint, Wire},
     trace::{
         Facts,
-        facts::{IdentityHeaders, Logs, Refusals, Sharing},
+        facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
         recorder::Recorder,
     },
 };
@@ -26,8 +26,35 @@ pub struct Promises {
     pub refusals: Refusals,
     /// Whether its log holds no secret.
     pub logs: Logs,
+    /// How alike its answers are to those of the upstreams.
+    pub answers: Answers,
     /// How it names what belongs to one of several upstreams: `{upstream}__{name}`.
     pub naming: String,
+}
+
+impl Promises {
+    /// What a target could promise and does not, for the head of a report: it is never silently green.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        missing.extend(match self.sharing {
+            Sharing::PerSession => None,
+            Sharing::PerUser => Some("an upstream session for every session: shared ones of a user are warned of"),
+            Sharing::Shared => Some("upstream sessions of one's own: shared ones are warned of"),
+        });
+        if self.identity_headers == IdentityHeaders::NotPromised {
+            missing.push("identity headers: not checked");
+        }
+        if self.refusals == Refusals::Similar {
+            missing.push("equal refusals: different ones are warned of");
+        }
+        if self.logs == Logs::NotPromised {
+            missing.push("a log without secrets: warned of");
+        }
+        if self.answers == Answers::Alike {
+            missing.push("answers as the upstream wrote them: texts and names are compared");
+        }
+        missing
+    }
 }
 
 /// Everything that a target is configured with for one cell.

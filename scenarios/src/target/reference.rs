@@ -25,7 +25,7 @@ use crate::{
         client::{Endpoint, Wire},
     },
     scenario::{grammar, model::CredentialMode},
-    trace::facts::{IdentityHeaders, Logs, Refusals, Sharing},
+    trace::facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
 };
 
 pub use hub::isolation::{Defect, UnknownIsolation};
@@ -74,6 +74,7 @@ impl Reference {
             identity_headers: IdentityHeaders::Promised,
             refusals: Refusals::Identical,
             logs: Logs::Promised,
+            answers: Answers::Verbatim,
             naming: "{upstream}__{name}".to_owned(),
         }
     }

@@ -30,6 +30,9 @@ pub struct Facts {
     /// Whether the target promises to keep secrets out of its log.
     #[serde(default)]
     pub logs: Logs,
+    /// How alike an answer must be to the one that the upstream gave.
+    #[serde(default)]
+    pub answers: Answers,
     /// How the target names what belongs to one of several upstreams: `{upstream}__{name}`.
     pub naming: String,
     /// Hub keys: actor to secret.
@@ -72,6 +75,17 @@ pub enum Refusals {
     Identical,
     /// A difference is a warning.
     Similar,
+}
+
+/// How alike an answer must be to the one that the upstream gave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answers {
+    /// Every member of it, in any order.
+    #[default]
+    Verbatim,
+    /// It says the same: texts, names, and whether it failed.
+    Alike,
 }
 
 /// Whether secrets stay out of the log.

@@ -19,7 +19,7 @@ use crate::{
         tree::{self, Node, Value},
     },
     target::Promises,
-    trace::facts::{IdentityHeaders, Logs, Refusals, Sharing},
+    trace::facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
 };
 
 /// How long a hub may take to be ready, and to end, where the file says nothing.
@@ -327,6 +327,10 @@ impl Loading<'_> {
         if let Some(word) = fields.take("logs").and_then(|node| self.lowering.word(node, "promise", &logs)) {
             promises.logs = word;
         }
+        let answers = [("verbatim", Answers::Verbatim), ("alike", Answers::Alike)];
+        if let Some(word) = fields.take("answers").and_then(|node| self.lowering.word(node, "promise", &answers)) {
+            promises.answers = word;
+        }
         self.lowering.finish(&fields, "`promises`");
         promises
     }
@@ -443,6 +447,7 @@ fn default_promises() -> Promises {
         identity_headers: IdentityHeaders::NotPromised,
         refusals: Refusals::Similar,
         logs: Logs::Promised,
+        answers: Answers::Alike,
         naming: String::new(),
     }
 }

@@ -10,7 +10,7 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("provision", false, "requests and commands once it is ready, in order"),
     ("reach", true, "its URLs: `upstream`, `group`, `all`; and `header`, how a key is shown"),
     ("naming", false, "how a merged route names things: `{upstream}__{name}` (default), another pattern, or `learned`"),
-    ("promises", false, "sharing, identity-headers, refusals, logs"),
+    ("promises", false, "sharing, identity-headers, refusals, logs, answers"),
     ("supports", false, "capabilities that it has"),
     ("unsupported", false, "capabilities that it does not have, each with the reason that is printed"),
     ("excluded", false, "scenarios that are not played, by id or glob, each with the reason that is printed"),
