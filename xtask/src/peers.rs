@@ -14,7 +14,7 @@ const PYTHON_SDK: &str = "mcp==1.30.0";
 
 /// Lets the Python client initialize, list and call as both users at once.
 pub(crate) fn python(demo: &Demo) -> anyhow::Result<()> {
-    let python = environment()?;
+    let python = environment(PYTHON_SDK)?;
     let users: Vec<String> = USERS.iter().map(|(user, key)| format!("{user}={key}")).collect();
     let mut command = Command::new(python);
     command.arg(root().join("xtask/peers/client.py")).arg(&demo.url).args(users);
@@ -23,9 +23,9 @@ pub(crate) fn python(demo: &Demo) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A virtual environment with the SDK in it, made where there is none.
-fn environment() -> anyhow::Result<PathBuf> {
-    let folder = root().join("target/peers").join(PYTHON_SDK.replace("==", "-"));
+/// A virtual environment with this package in it, made where there is none; gives its Python.
+pub(crate) fn environment(package: &str) -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/peers").join(package.replace("==", "-"));
     let python = folder.join("bin/python");
     let ready = folder.join("ready");
     if ready.exists() {
@@ -34,8 +34,8 @@ fn environment() -> anyhow::Result<PathBuf> {
     let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
     let made = made.context("python3 is needed for this test; install Python 3.10 or newer with its venv module")?;
     ensure!(made.success(), "python3 -m venv failed; on Debian, install python3-venv");
-    let installed = Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON_SDK]).status()?;
-    ensure!(installed.success(), "pip could not install {PYTHON_SDK}; is the package index reachable?");
+    let installed = Command::new(&python).args(["-m", "pip", "install", "--quiet", package]).status()?;
+    ensure!(installed.success(), "pip could not install {package}; is the package index reachable?");
     fs::write(&ready, "")?;
     Ok(python)
 }

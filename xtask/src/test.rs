@@ -4,12 +4,12 @@ use std::{fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::{demo::Demo, peers, readme, root, suite};
+use crate::{demo::Demo, peers, readme, root, suite, targets};
 
 type Part = (&'static str, fn() -> anyhow::Result<()>);
 
 /// The parts, cheapest first where nothing speaks against it.
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 10] = [
     ("cargo test", cargo_test),
     ("conformance, in-process", || crosstalk(&[])),
     ("conformance, over sockets", || crosstalk(&["--mode", "socket"])),
@@ -17,6 +17,8 @@ const PARTS: [Part; 8] = [
     ("ten other seeds find nothing", || crosstalk(&["--seed", "1", "--repeat", "10"])),
     ("every check can fail", || crosstalk(&["mutants"])),
     ("the README's output and examples", || readme::check_all()),
+    ("the reference hub as a process", targets::reference),
+    ("a hub made with fastmcp is found to be what it is", targets::fastmcp),
     ("the Python SDK as a client", || peers::python(&Demo::start(0)?)),
 ];
 

@@ -50,7 +50,8 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
 
 fn played(cell: &Cell, options: &Options) -> Result<(Verdict, Trace), Verdict> {
     let target = &options.target;
-    let among = Setting { front: Front::Target(target.clone()), promises: target.promises(), alone: None };
+    let promises = target.promises_in(cell, options).map_err(|reason| Verdict::CouldNotRun { reason })?;
+    let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
     let trace = among.play(cell, options)?;
     let mut alone = Vec::new();
     for user in cell.scenario.users.keys() {

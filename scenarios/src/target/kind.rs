@@ -4,10 +4,15 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{
     Promises, Provision, Running,
-    file::{self, HubFile},
+    file::{self, HubFile, model::Naming},
+    naming,
     reference::{Reference, UnknownIsolation},
 };
-use crate::{diagnostics::Diagnostic, run::Cell, scenario::source::Source};
+use crate::{
+    diagnostics::Diagnostic,
+    run::{Cell, Options},
+    scenario::{model::Need, source::Source},
+};
 
 /// What is judged.
 #[derive(Debug, Clone)]
@@ -71,6 +76,22 @@ impl Target {
         match self {
             Self::Reference(reference) => reference.promises(),
             Self::Hub(file) => file.promises.clone(),
+        }
+    }
+
+    /// What it promises in this cell, with its naming learned where the cell needs it.
+    ///
+    /// # Errors
+    /// Why its naming cannot be learned.
+    pub fn promises_in(&self, cell: &Cell, options: &Options) -> Result<Promises, String> {
+        let promises = self.promises();
+        let merged = cell.scenario.needs.iter().any(|need| need.value == Need::Groups);
+        match self {
+            Self::Hub(file) if merged && file.naming == Naming::Learned => {
+                let learned = file.learned.get_or_init(|| naming::learn(file, options));
+                Ok(Promises { naming: learned.clone()?, ..promises })
+            }
+            _ => Ok(promises),
         }
     }
 

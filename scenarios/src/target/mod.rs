@@ -4,12 +4,14 @@
 //! - [`provision`]: what a target is told before it starts, the same for every target.
 //! - [`file`]: target files; [`room`]: a hub that one describes, started for one cell; [`declines`]: what it is not asked.
 //!   [`provisioning`]: the requests and commands that tell it about users and upstreams.
+//!   [`naming`]: its names on a route of several upstreams, where the file leaves them to be learned.
 //! - [`process`]: somebody else's program, started and ended; [`ready`]: when it can be used; [`ports`]: where it listens.
 //! - [`mod@reference`]: the hub of this repository, the only file of the suite that names it.
 
 pub mod declines;
 pub mod file;
 pub mod kind;
+mod naming;
 pub mod ports;
 pub mod process;
 pub mod provision;

@@ -247,3 +247,46 @@ async fn listen(pipe: impl AsyncRead + Unpin, recorder: Recorder, said: Arc<Said
         said.add(line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::test_kill_process;
+
+    use super::*;
+
+    fn launch(script: &str) -> Launch {
+        let arguments = vec!["-c".to_owned(), script.to_owned()];
+        Launch { program: "sh".to_owned(), arguments, folder: "/".into(), environment: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn what_a_process_started_itself_ends_with_it() {
+        let recorder = Recorder::default();
+        let process = Process::start(&launch("sleep 600 & echo child $!; wait"), &recorder).unwrap();
+        process.says("child").await;
+        let line = process.last_lines().pop().unwrap();
+        let child = Pid::from_raw(line.split_whitespace().last().unwrap().parse().unwrap()).unwrap();
+        assert!(test_kill_process(child).is_ok());
+        process.stop(Signal::TERM, Duration::from_secs(20)).await;
+        // Its parent is gone; whoever adopted it may still have to take note of its end.
+        assert!(gone(child).await);
+        assert!(recorder.peek(|events| events.contains(&Event::Log { line })));
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_listen_is_killed() {
+        let process = Process::start(&launch("trap '' TERM; echo deaf; sleep 600"), &Recorder::default()).unwrap();
+        process.says("deaf").await;
+        assert_eq!(process.stop(Signal::TERM, Duration::from_millis(50)).await, Stopped::Killed);
+    }
+
+    async fn gone(process: Pid) -> bool {
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+        let check = async {
+            while state().is_ok_and(|stat| !stat.contains(") Z ")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        time::timeout(Duration::from_secs(20), check).await.is_ok()
+    }
+}

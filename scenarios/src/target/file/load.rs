@@ -1,6 +1,6 @@
 //! From the text of a target file to its model. Every problem is told in one go, each with its line.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock, time::Duration};
 
 use globset::Glob;
 use rustix::process::Signal;
@@ -60,7 +60,7 @@ impl Loading<'_> {
         let name = self.lowering.required(&mut fields, "hub", "a target file");
         let name = name.and_then(|node| self.lowering.text(node, "`hub`"));
         let life = self.life(&mut fields);
-        let started = matches!(life, Some(Life::Started(_)));
+        let runs = matches!(life, Some(Life::Running(_)));
         let files = fields.take("files").map(|node| self.files(node)).unwrap_or_default();
         let prepare = fields.take("prepare").map(|node| self.provisionings(node)).unwrap_or_default();
         let provision = fields.take("provision").map(|node| self.provisionings(node)).unwrap_or_default();
@@ -72,7 +72,7 @@ impl Loading<'_> {
         let unsupported = fields.take("unsupported").map(|node| self.unsupported(node)).unwrap_or_default();
         let excluded = fields.take("excluded").map(|node| self.excluded(node)).unwrap_or_default();
         self.lowering.finish(&fields, "a target file");
-        if !started && !files.is_empty() {
+        if runs && !files.is_empty() {
             self.wrong(
                 fields.span,
                 "T003",
@@ -95,6 +95,7 @@ impl Loading<'_> {
             reach: reach?,
             promises,
             naming,
+            learned: OnceLock::new(),
             supports,
             unsupported,
             excluded,

@@ -1,6 +1,6 @@
 //! What a target file says.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock, time::Duration};
 
 use rustix::process::Signal;
 
@@ -32,6 +32,8 @@ pub struct HubFile {
     pub promises: Promises,
     /// How names of a merged route are found.
     pub naming: Naming,
+    /// What was learned of it, once in a run.
+    pub learned: OnceLock<Result<String, String>>,
     /// Capabilities that it has.
     pub supports: Vec<String>,
     /// Capabilities that it does not have, and why.
