@@ -3,7 +3,7 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-use scenarios::scenario::grammar;
+use scenarios::{scenario::grammar, target::file::words};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -44,4 +44,32 @@ fn the_tables_of_the_format_are_those_of_the_grammar() {
     let (before, rest) = page.split_once("<!-- grammar -->").unwrap();
     let (_, after) = rest.split_once("<!-- end -->").unwrap();
     kept("../docs/scenario-format.md", &format!("{before}<!-- grammar -->{tables}<!-- end -->{after}"));
+}
+
+#[test]
+fn the_tables_of_targets_are_those_of_the_loader() {
+    let table = |head: &str, rows: &[(&str, &str)]| {
+        let mut table = format!("\n| {head} | |\n|---|---|\n");
+        for (name, what) in rows {
+            writeln!(table, "| `{name}` | {what} |").unwrap();
+        }
+        table
+    };
+    let braced: Vec<(String, &str)> =
+        words::ANYWHERE.iter().map(|(name, what)| (format!("{{{name}}}"), *what)).collect();
+    let braced: Vec<(&str, &str)> = braced.iter().map(|(name, what)| (name.as_str(), *what)).collect();
+    let keys: Vec<(&str, &str)> = words::FILE.iter().map(|(name, _, what)| (*name, *what)).collect();
+    let tables = [
+        ("<!-- placeholders -->", table("placeholder", &braced)),
+        ("<!-- target -->", table("key", &keys)),
+        ("<!-- optional -->", table("`supports`", words::OPTIONAL)),
+        ("<!-- expected -->", table("`unsupported`", words::EXPECTED)),
+    ];
+    let mut page = fs::read_to_string(file("../docs/targets.md")).unwrap();
+    for (begin, table) in tables {
+        let (before, rest) = page.split_once(begin).unwrap();
+        let (_, after) = rest.split_once("<!-- end -->").unwrap();
+        page = format!("{before}{begin}{table}<!-- end -->{after}");
+    }
+    kept("../docs/targets.md", &page);
 }
