@@ -146,7 +146,7 @@ impl Carrier {
         let hub = &self.errand.hub;
         let asked_of = match hub.isolation.keeps(Rule::AskWhomItConcerns) {
             true => hub.in_flight.get(&self.place, &self.wire).await?,
-            false => hub.in_flight.everything().pop(),
+            false => hub.in_flight.everything().into_iter().next(),
         };
         let Some(asked_of) = asked_of else {
             ask::refuse(&self.errand, &self.upstream, message, -32000, "the call is over");

@@ -1,0 +1,165 @@
+//! What a fake says before an answer and outside of answers: questions to the caller's client, and a listening stream.
+//!
+//! Every session counts its questions alike, so that their ids collide unless somebody keeps them apart.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
+};
+
+use super::{
+    answer::Answer,
+    server::{Asked, Fake, Outcome},
+};
+use crate::{
+    Basis, Entry,
+    wire::{rpc, sse},
+};
+
+/// Who listens in a session, and what its client was asked.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    /// The exchange of the listening stream, and the way onto it.
+    listener: Option<(u64, UnboundedSender<String>)>,
+    /// Questions that wait for an answer, by their id as JSON.
+    open: BTreeMap<String, oneshot::Sender<Value>>,
+    questions: u64,
+}
+
+/// An answer that is written as it comes.
+pub(crate) struct Streaming {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) events: UnboundedReceiver<String>,
+}
+
+impl Streaming {
+    fn new(events: UnboundedReceiver<String>) -> Self {
+        Self { headers: vec![("content-type".into(), "text/event-stream".into())], events }
+    }
+}
+
+impl Fake {
+    /// `ask`: asks the client on the stream of this call, and tells what was answered; a held one is held between the two.
+    pub(super) fn ask(self: &Arc<Self>, asked: Asked, held: bool) -> Outcome {
+        let (write, events) = unbounded_channel();
+        let fake = self.clone();
+        // A connection that goes away does not stop it, as it stops no other tool.
+        tokio::spawn(async move { fake.question(&asked, held, &write).await });
+        Outcome::Streaming(Streaming::new(events))
+    }
+
+    async fn question(&self, asked: &Asked, held: bool, write: &UnboundedSender<String>) {
+        let upstream = self.settings.name.clone();
+        self.ledger.record(Entry::Executed {
+            upstream: upstream.clone(),
+            exchange: asked.exchange,
+            tool: "ask".into(),
+        });
+        let arguments = asked.params.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mark = self.mint(asked.exchange, Basis::Call);
+        let Some((question, answered)) = self.open_question(asked, &arguments, &mark) else { return };
+        let mut body = self.say(asked.exchange, write, &question);
+        let text = match answered.await {
+            Ok(answer) => answer.get("result").or_else(|| answer.get("error")).unwrap_or(&Value::Null).to_string(),
+            Err(_) => "the session was closed".to_owned(),
+        };
+        if held {
+            self.hold(asked).await;
+        }
+        let mark = self.mint(asked.exchange, Basis::Call);
+        let content = json!([{ "type": "text", "text": format!("answered {text}\n[{mark}]") }]);
+        let response = rpc::result(&asked.id, json!({ "content": content, "isError": false }));
+        body.push_str(&self.say(asked.exchange, write, &response));
+        let headers = vec![("content-type".into(), "text/event-stream".into())];
+        self.ledger.record(Entry::Answer {
+            upstream,
+            exchange: asked.exchange,
+            status: 200,
+            headers,
+            body,
+            cut: false,
+        });
+    }
+
+    fn open_question(
+        &self,
+        asked: &Asked,
+        arguments: &Map<String, Value>,
+        mark: &str,
+    ) -> Option<(Value, oneshot::Receiver<Value>)> {
+        let (tell, answered) = oneshot::channel();
+        let mut state = self.lock();
+        let talk = &mut state.sessions.get_mut(&asked.session)?.talk;
+        talk.questions += 1;
+        let id = json!(format!("question-{}", talk.questions));
+        talk.open.insert(id.to_string(), tell);
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+        let params = params_of(text("method"), text("text"), mark);
+        Some((json!({ "jsonrpc": "2.0", "id": id, "method": text("method"), "params": params }), answered))
+    }
+
+    /// A client's answer. One that answers nothing open here is thrown away, as a server must.
+    pub(super) fn answered(&self, session: &str, id: &Value, message: Value) {
+        let waiting =
+            self.lock().sessions.get_mut(session).and_then(|session| session.talk.open.remove(&id.to_string()));
+        if let Some(waiting) = waiting {
+            // Whoever asked may be gone.
+            let _ = waiting.send(message);
+        }
+    }
+
+    /// GET: the listening stream of a session, one at a time.
+    pub(super) fn listen(&self, exchange: u64, session: &str) -> Outcome {
+        let (write, events) = unbounded_channel();
+        let mut state = self.lock();
+        let Some(session) = state.sessions.get_mut(session) else { return Outcome::Answered(Answer::empty(404)) };
+        if session.talk.listener.as_ref().is_some_and(|(_, write)| !write.is_closed()) {
+            return Outcome::Answered(Answer::empty(409));
+        }
+        session.talk.listener = Some((exchange, write));
+        Outcome::Streaming(Streaming::new(events))
+    }
+
+    /// `announce`: tells whoever listens in this session, if somebody does.
+    pub(super) fn announce(&self, asked: &Asked, arguments: &Map<String, Value>) -> Result<String, String> {
+        let text = |name: &str| {
+            arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
+        };
+        let (method, text) = (text("method")?, text("text")?);
+        let listener = self.lock().sessions.get(&asked.session).and_then(|session| session.talk.listener.clone());
+        if let Some((exchange, write)) = listener {
+            let mark = self.mint(exchange, Basis::Call);
+            let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) });
+            self.say(exchange, &write, &told);
+        }
+        Ok("announced".to_owned())
+    }
+
+    /// Writes one event and writes it down. What was written.
+    fn say(&self, exchange: u64, write: &UnboundedSender<String>, message: &Value) -> String {
+        let event = sse::message(&message.to_string());
+        if write.send(event.clone()).is_ok() {
+            let upstream = self.settings.name.clone();
+            self.ledger.record(Entry::Said { upstream, exchange, message: message.to_string() });
+        }
+        event
+    }
+}
+
+/// Params as the specification has them, with a text of the caller's and a mark somewhere.
+fn params_of(method: &str, text: &str, mark: &str) -> Value {
+    let content = json!({ "type": "text", "text": format!("{text} ({mark})") });
+    match method {
+        "elicitation/create" => json!({
+            "message": content["text"],
+            "requestedSchema": { "type": "object", "properties": { "text": { "type": "string" } } },
+        }),
+        "sampling/createMessage" => json!({ "messages": [{ "role": "user", "content": content }], "maxTokens": 16 }),
+        "notifications/message" => json!({ "level": "info", "data": content["text"] }),
+        "notifications/resources/updated" => json!({ "uri": format!("note://{text}"), "_meta": { "mark": mark } }),
+        _ => json!({ "_meta": { "text": text, "mark": mark } }),
+    }
+}
