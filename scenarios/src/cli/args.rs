@@ -55,12 +55,15 @@ pub struct RunArgs {
     /// Preset (`mcphub-v2.1`) or defect (`upstream-sessions@process`, `without/same-refusal`) of the reference hub.
     #[arg(long, value_name = "NAME")]
     pub isolation: Option<String>,
+    /// Judges the hub that this file describes instead, over sockets: docs/targets.md.
+    #[arg(long, value_name = "FILE", conflicts_with = "isolation")]
+    pub target: Option<PathBuf>,
     /// Decides marks, secrets, sampled orders, chunk borders, answer forms and the hub's yields.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Over what kind of wire and clock.
-    #[arg(long, value_enum, default_value_t = ModeArg::InProcess)]
-    pub mode: ModeArg,
+    /// Over what kind of wire and clock: in-process where nothing is said, socket with `--target`.
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArg>,
     /// Runs with this many seeds, from `--seed` on.
     #[arg(long, value_name = "N", default_value = "1")]
     pub repeat: NonZeroUsize,

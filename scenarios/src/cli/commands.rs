@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    args::{Chosen, Cli, Color, Command, ListArgs, MutantArgs, RunArgs},
+    args::{Chosen, Cli, Color, Command, ListArgs, ModeArg, MutantArgs, RunArgs},
     patient::Patient,
     traces,
 };
@@ -32,7 +32,7 @@ use crate::{
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
     select::select,
-    target::{Target, reference::UnknownIsolation},
+    target::{Target, kind::Unusable, reference::UnknownIsolation},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
@@ -115,7 +115,25 @@ fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 
 /// What is judged. An isolation that does not exist is told before anything is written.
 fn target(args: &RunArgs) -> Result<Target, Stop> {
-    Target::reference(args.isolation.as_deref()).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
+    let usage = |message: String| Stop(exit::USAGE, format!("crosstalk: {message}"));
+    let Some(path) = &args.target else {
+        return Target::reference(args.isolation.as_deref()).map_err(|error| usage(error.to_string()));
+    };
+    if args.mode == Some(ModeArg::InProcess) {
+        return Err(usage("a hub of a target file runs over sockets; leave `--mode` out".to_owned()));
+    }
+    Target::load(path).map_err(|unusable| match unusable {
+        Unusable::Unread(message) => usage(message),
+        Unusable::Invalid(problems) => Stop(exit::INVALID, told(&problems)),
+    })
+}
+
+fn mode(args: &RunArgs) -> Mode {
+    match args.mode {
+        Some(mode) => mode.into(),
+        None if args.target.is_some() => Mode::Socket,
+        None => Mode::InProcess,
+    }
 }
 
 fn play(args: &RunArgs) -> Result<u8, Stop> {
@@ -124,7 +142,7 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     let options = |seed| Options {
         target: target.clone(),
         seed,
-        mode: args.mode.into(),
+        mode: mode(args),
         workers: workers(args.workers),
         patience: args.patience,
     };
@@ -175,7 +193,9 @@ fn flags(args: &RunArgs) -> String {
     if let Some(isolation) = &args.isolation {
         flags.push_str(&format!(" --isolation {isolation}"));
     }
-    if Mode::from(args.mode) == Mode::Socket {
+    if let Some(target) = &args.target {
+        flags.push_str(&format!(" --target {}", target.display()));
+    } else if mode(args) == Mode::Socket {
         flags.push_str(" --mode socket");
     }
     if args.patience != pace::PATIENCE {

@@ -54,6 +54,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         sharing: promises.sharing,
         identity_headers: promises.identity_headers,
         refusals: promises.refusals,
+        logs: promises.logs,
         naming: promises.naming.clone(),
         keys: keys.collect(),
         tokens: tokens(scenario, &mut rng),

@@ -11,7 +11,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    target::{Provision, Running, Target},
+    target::{Guest, Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
 
@@ -35,6 +35,10 @@ pub struct Stage {
     pub fakes: BTreeMap<String, Arc<Fake>>,
     /// Where actors reach each upstream: through the target, or straight.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Keys that the target chose itself, by actor.
+    pub keys: BTreeMap<String, String>,
+    /// The target's process, where it has one.
+    pub guest: Option<Guest>,
     /// The clock it runs by.
     pub pace: Pace,
 }
@@ -74,24 +78,30 @@ impl Stage {
             addresses.insert(name.clone(), address.map_err(|error| format!("upstream `{name}`: {error}"))?);
             fakes.insert(name.clone(), fake);
         }
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, seed };
-        let Running { endpoints } = match front {
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
+        let Running { endpoints, keys, guest } = match front {
             Front::Target(target) => target.start(&provision).await?,
             Front::Nothing => straight(&provision),
         };
-        Ok(Self { recorder, news, fakes, endpoints, pace })
+        Ok(Self { recorder, news, fakes, endpoints, keys, guest, pace })
+    }
+}
+
+impl Stage {
+    /// Ends the target's process and waits for its last words.
+    pub async fn close(self) {
+        if let Some(guest) = self.guest {
+            guest.leave().await;
+        }
     }
 }
 
 /// No target: every actor reaches the upstreams themselves.
 fn straight(provision: &Provision<'_>) -> Running {
-    let endpoint = |authority: &String| Endpoint {
-        wire: provision.wire.clone(),
-        authority: authority.clone(),
-        path: "/mcp".into(),
-    };
+    let endpoint = |authority: &str| Endpoint::at(provision.wire, authority, "/mcp");
     Running {
         endpoints: provision.upstreams.iter().map(|(name, authority)| (name.clone(), endpoint(authority))).collect(),
+        ..Running::default()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     target::Promises,
     trace::{
         Event, Trace,
-        facts::{IdentityHeaders, Refusals, Sharing},
+        facts::{IdentityHeaders, Logs, Refusals, Sharing},
         recorder::Recorder,
     },
 };
@@ -70,6 +70,7 @@ fn nothing() -> Promises {
         sharing: Sharing::Shared,
         identity_headers: IdentityHeaders::NotPromised,
         refusals: Refusals::Similar,
+        logs: Logs::NotPromised,
         naming: "{name}".to_owned(),
     }
 }
@@ -110,13 +111,15 @@ impl Setting<'_> {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
         };
-        let facts = cast::facts(cell, options.seed, &self.promises);
+        let mut facts = cast::facts(cell, options.seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
             let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, options.seed).await?;
+            facts.keys.extend(stage.keys.clone());
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            stage.close().await;
             Ok(())
         });
         drop(runtime);

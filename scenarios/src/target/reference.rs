@@ -25,7 +25,7 @@ use crate::{
         client::{Endpoint, Wire},
     },
     scenario::{grammar, model::CredentialMode},
-    trace::facts::{IdentityHeaders, Refusals, Sharing},
+    trace::facts::{IdentityHeaders, Logs, Refusals, Sharing},
 };
 
 pub use hub::isolation::{Defect, UnknownIsolation};
@@ -73,6 +73,7 @@ impl Reference {
             sharing: Sharing::PerSession,
             identity_headers: IdentityHeaders::Promised,
             refusals: Refusals::Identical,
+            logs: Logs::Promised,
             naming: "{upstream}__{name}".to_owned(),
         }
     }
@@ -99,10 +100,11 @@ impl Reference {
                 address.to_string()
             }
         };
-        let endpoint = |path: String| Endpoint { wire: provision.wire.clone(), authority: authority.clone(), path };
+        let endpoint = |path: String| Endpoint::at(provision.wire, &authority, &path);
         let routes = provision.upstreams.keys().chain(provision.facts.scenario.groups.keys());
         let routes = routes.map(|name| (name.clone(), endpoint(format!("/mcp/{name}"))));
-        Ok(Running { endpoints: routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect() })
+        let endpoints = routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect();
+        Ok(Running { endpoints, ..Running::default() })
     }
 }
 
