@@ -195,7 +195,7 @@ impl Fake {
             "POST" => self.post(exchange, arrived, caller).await,
             "DELETE" => Outcome::Answered(self.delete(exchange, arrived)),
             "GET" if self.settings.kind == Kind::Db => match self.session_of(arrived) {
-                Ok(session) => self.listen(exchange, &session),
+                Ok(session) => self.listen(exchange, &session, arrived.header("last-event-id")),
                 Err(answer) => Outcome::Answered(answer),
             },
             _ => Outcome::Answered(Answer::empty(405).with_header("allow", "POST, DELETE")),

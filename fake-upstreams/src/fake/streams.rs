@@ -22,8 +22,10 @@ use crate::{
 /// Who listens in a session, and what its client was asked.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
-    /// The exchange of the listening stream, and the way onto it.
+    /// The exchange of the newest listening stream, and the way onto it.
     listener: Option<(u64, UnboundedSender<String>)>,
+    /// Everything that was told since somebody first listened; the number of an event is its place, from 1.
+    told: Vec<String>,
     /// Questions that wait for an answer, by their id as JSON.
     open: BTreeMap<String, oneshot::Sender<Value>>,
     questions: u64,
@@ -111,30 +113,52 @@ impl Fake {
         }
     }
 
-    /// GET: the listening stream of a session, one at a time.
-    pub(super) fn listen(&self, exchange: u64, session: &str) -> Outcome {
+    /// GET: the listening stream of a session, one at a time; after the event that the client saw last, if it says so.
+    pub(super) fn listen(&self, exchange: u64, session: &str, seen: Option<&str>) -> Outcome {
         let (write, events) = unbounded_channel();
         let mut state = self.lock();
         let Some(session) = state.sessions.get_mut(session) else { return Outcome::Answered(Answer::empty(404)) };
-        if session.talk.listener.as_ref().is_some_and(|(_, write)| !write.is_closed()) {
+        let talk = &mut session.talk;
+        if talk.listener.as_ref().is_some_and(|(_, write)| !write.is_closed()) {
             return Outcome::Answered(Answer::empty(409));
         }
-        session.talk.listener = Some((exchange, write));
+        let seen = seen.and_then(|seen| seen.parse().ok()).unwrap_or(talk.told.len());
+        for event in talk.told.iter().skip(seen) {
+            // The other end is right here.
+            let _ = write.send(event.clone());
+        }
+        talk.listener = Some((exchange, write));
         Outcome::Streaming(Streaming::new(events))
     }
 
-    /// `announce`: tells whoever listens in this session, if somebody does.
+    /// `announce`: tells whoever listens in this session. `hang-up` ends the stream instead; what is told before
+    /// somebody listens again waits for a client that says what it saw last.
     pub(super) fn announce(&self, asked: &Asked, arguments: &Map<String, Value>) -> Result<String, String> {
         let text = |name: &str| {
             arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
         };
         let (method, text) = (text("method")?, text("text")?);
-        let listener = self.lock().sessions.get(&asked.session).and_then(|session| session.talk.listener.clone());
-        if let Some((exchange, write)) = listener {
-            let mark = self.mint(exchange, Basis::Call);
-            let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) });
-            self.say(exchange, &write, &told);
+        let exchange =
+            self.lock().sessions.get(&asked.session).and_then(|session| Some(session.talk.listener.as_ref()?.0));
+        let Some(exchange) = exchange else { return Ok("announced".to_owned()) };
+        if method == "hang-up" {
+            let (gone, _) = unbounded_channel();
+            if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
+                session.talk.listener = Some((exchange, gone));
+            }
+            return Ok("announced".to_owned());
         }
+        let mark = self.mint(exchange, Basis::Call);
+        let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) });
+        if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
+            let talk = &mut session.talk;
+            let event = format!("id: {}\n{}", talk.told.len() + 1, sse::message(&told.to_string()));
+            talk.told.push(event.clone());
+            // Nobody may be there; it is kept.
+            let _ = talk.listener.as_ref().map(|(_, write)| write.send(event));
+        }
+        let upstream = self.settings.name.clone();
+        self.ledger.record(Entry::Said { upstream, exchange, message: told.to_string() });
         Ok("announced".to_owned())
     }
 

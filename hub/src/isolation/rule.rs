@@ -92,6 +92,8 @@ rules! {
         "An upstream's question is answered once, by the first answer.", "reverse-reply-from-any-session";
     TellWhomItConcerns = "tell-whom-it-concerns",
         "What an upstream tells a session is told to that session's client alone.", "broadcast-upstream-notification";
+    EndStreamsWithSession = "end-streams-with-session",
+        "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
     OneListeningStream = "one-listening-stream",
         "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }

@@ -35,10 +35,11 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     let (upstream, frames) = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
     let listener = Listener { errand: errand.clone(), upstream };
     let (stream, ended) = (stream.clone(), errand.session.ended.clone());
+    let ends = errand.hub.isolation.keeps(Rule::EndStreamsWithSession);
     tokio::spawn(async move {
         tokio::select! {
             biased;
-            () = ended.cancelled() => {}
+            () = ended.cancelled(), if ends => {}
             () = listener.keep(frames) => {}
         }
         stream.starve();

@@ -55,7 +55,8 @@ impl Lowering<'_> {
             }
         }
         let expected_to_fail = moves_clock(scenario);
-        for (label, uses) in held {
+        // A stream need not be let go, and its end need not be waited for.
+        for (label, uses) in held.into_iter().filter(|(_, uses)| !uses.stream) {
             if uses.given_up == 0 && uses.released == 0 && !expected_to_fail {
                 self.wrong_help(
                     "S072",
@@ -156,6 +157,7 @@ impl Lowering<'_> {
         }
         let merged = scenario.steps.iter().find(|step| match &step.action {
             Action::Request(request) => request.via.is_some() || !scenario.upstreams.contains_key(&request.upstream),
+            Action::Open { upstream, .. } => !scenario.upstreams.contains_key(upstream),
             Action::Send(send) => !scenario.upstreams.contains_key(&send.upstream),
             _ => false,
         });
@@ -185,16 +187,16 @@ struct Uses {
     released: usize,
     taken: usize,
     given_up: usize,
+    stream: bool,
 }
 
 impl Uses {
     fn new(span: Span) -> Self {
-        Self { span, released: 0, taken: 0, given_up: 0 }
+        Self { span, released: 0, taken: 0, given_up: 0, stream: false }
     }
 
-    /// A stream need not be let go or taken.
     fn of_stream(span: Span) -> Self {
-        Self { span, released: 1, taken: 1, given_up: 0 }
+        Self { stream: true, ..Self::new(span) }
     }
 }
 
