@@ -16,6 +16,8 @@ use tokio::{sync::Notify, time::Instant};
 
 /// Events that wait for a slow reader; then whoever has more to say waits too.
 const UNREAD: usize = 64;
+/// The same in bytes; one longer event waits alone.
+const UNREAD_BYTES: usize = 1 << 20;
 /// Events that are kept for a reader who may come back.
 const KEPT: usize = 256;
 /// The same in bytes. A longer event is given to the reader who is there and not kept.
@@ -38,6 +40,7 @@ struct State {
     next: u64,
     /// The first event that no reader was given.
     unread: u64,
+    unread_bytes: usize,
     reader: Option<u64>,
     readers: u64,
     fed: bool,
@@ -82,6 +85,7 @@ impl Backlog {
             bytes: 0,
             next: 1,
             unread: 1,
+            unread_bytes: 0,
             reader: None,
             readers: 0,
             fed: false,
@@ -174,11 +178,12 @@ impl Backlog {
 
 impl State {
     fn has_room(&self) -> bool {
-        self.reader.is_none() || self.next - self.unread < UNREAD as u64
+        self.reader.is_none() || (self.next - self.unread < UNREAD as u64 && self.unread_bytes < UNREAD_BYTES)
     }
 
     fn put(&mut self, text: Arc<str>) {
         self.bytes += text.len();
+        self.unread_bytes += text.len();
         self.kept.push_back(Said { number: self.next, text });
         self.next += 1;
         self.trim();
@@ -191,7 +196,9 @@ impl State {
             if self.kept.front().is_none_or(owed) {
                 return;
             }
-            self.bytes -= self.kept.pop_front().map_or(0, |said| said.text.len());
+            let Some(forgotten) = self.kept.pop_front() else { return };
+            self.bytes -= forgotten.text.len();
+            self.passed(&forgotten);
         }
     }
 
@@ -211,9 +218,17 @@ impl State {
         let first = self.kept.front()?.number;
         let place = usize::try_from(from.saturating_sub(first)).ok()?;
         let said = self.kept.get(place)?.clone();
-        self.unread = self.unread.max(said.number + 1);
+        self.passed(&said);
         self.trim();
         Some(said)
+    }
+
+    /// An event is no longer owed to anybody.
+    fn passed(&mut self, said: &Said) {
+        if said.number >= self.unread {
+            self.unread = said.number + 1;
+            self.unread_bytes -= said.text.len();
+        }
     }
 }
 
@@ -321,5 +336,16 @@ mod tests {
         }
         assert_eq!(reader.next().await, None, "it was given up");
         assert_eq!(stream.read().unwrap().next().await.unwrap().number, 1, "and nothing is lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_a_slow_reader_is_bounded_in_bytes_too() {
+        let stream = Backlog::new(1);
+        let mut reader = stream.read().unwrap();
+        let begun = Instant::now();
+        for _ in 0..2 {
+            stream.push("x".repeat(UNREAD_BYTES), PATIENCE).await;
+        }
+        assert_eq!((begun.elapsed(), reader.next().await), (PATIENCE, None));
     }
 }

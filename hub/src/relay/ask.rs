@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Errand, UpstreamSession, Visit, notify};
 use crate::{
+    downstream::Greeting,
     envelope::{Id, Message},
     isolation::Rule,
     upstream::Fault,
@@ -43,6 +44,12 @@ pub(super) async fn ask(
     method: &str,
 ) -> Result<Option<Shown>, Fault> {
     let (hub, session) = (&errand.hub, &errand.session);
+    if method == "ping" && session.greeting == Greeting::OfTheHub {
+        // The hub is the peer on a route of several servers.
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, message.raw_id().unwrap_or("null"));
+        notify::send_in_background(errand, upstream.clone(), body);
+        return Ok(None);
+    }
     if !offered(errand, method) && hub.isolation.keeps(Rule::AskOnlyWhatIsOffered) {
         refuse(errand, upstream, message, -32601, "this client offers nothing of the kind");
         return Ok(None);
