@@ -211,24 +211,30 @@ async fn what_an_rmcp_server_tells_one_client_is_told_to_that_one() {
 }
 
 /// A POST or GET whose answer is read event by event.
-struct Events {
+pub(crate) struct Events {
     body: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     read: String,
 }
 
 impl Events {
-    fn of(response: reqwest::Response) -> Self {
+    /// Begins to read.
+    pub(crate) fn of(response: reqwest::Response) -> Self {
         assert_eq!(response.status(), 200);
         Self { body: response.bytes_stream().boxed(), read: String::new() }
     }
 
     /// The next event with data: its id, and the message.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
+        let (id, text) = self.next_text().await?;
+        Some((id, serde_json::from_str(&text).unwrap()))
+    }
+
+    /// The same with the message as it was written.
+    pub(crate) async fn next_text(&mut self) -> Option<(String, String)> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let line = |field: &str| event.lines().find_map(|line| line.strip_prefix(field)).map(str::to_owned);
-                let found =
-                    line("data: ").map(|data| (line("id: ").unwrap_or_default(), serde_json::from_str(&data).unwrap()));
+                let found = line("data: ").map(|data| (line("id: ").unwrap_or_default(), data));
                 self.read = rest.to_owned();
                 match found {
                     Some(event) => return Some(event),
