@@ -46,7 +46,8 @@ pub struct Hub {
     pub(crate) calls: Serial,
     /// Numbers sessions; only ever shown while `unguessable-session-ids` is switched off.
     session_numbers: Serial,
-    /// Lets one call through at a time, while `calls-run-side-by-side` is switched off.
+    /// Lets one call through at a time while `calls-run-side-by-side` is switched off, and one message to a listener while
+    /// `slow-reader-harms-itself` is.
     pub(crate) turnstile: Semaphore,
     /// Told when the hub is to stop: listening streams end at once, since they would never end by themselves.
     pub(crate) stopping: CancellationToken,

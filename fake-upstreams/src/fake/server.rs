@@ -314,6 +314,9 @@ impl Fake {
                 self.call_anything(&asked, method, offered).await
             }
             "tools/call" => self.call(asked).await,
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.settings.kind == Kind::Db => {
+                Outcome::Answered(self.wish(&asked, method))
+            }
             _ => {
                 let body = rpc::error(&asked.id, -32601, &format!("no method `{method}`"));
                 Outcome::Answered(self.response(&asked, &body))

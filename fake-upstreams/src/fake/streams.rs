@@ -2,7 +2,10 @@
 //!
 //! Every session counts its questions alike, so that their ids collide unless somebody keeps them apart.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{
@@ -29,7 +32,29 @@ pub(super) struct Talk {
     /// Questions that wait for an answer, by their id as JSON.
     open: BTreeMap<String, oneshot::Sender<Value>>,
     questions: u64,
+    /// The lowest level of log lines that this session wants; all where it never said.
+    level: Option<usize>,
+    /// URIs of resources whose changes this session wants to hear of.
+    subscribed: BTreeSet<String>,
 }
+
+impl Talk {
+    /// Whether this session wants to hear of it.
+    fn wants(&self, method: &str, text: &str) -> bool {
+        match method {
+            "notifications/message" => self.level.is_none_or(|level| level <= INFO),
+            "notifications/resources/updated" => self.subscribed.contains(&format!("note://{text}")),
+            _ => true,
+        }
+    }
+}
+
+/// Levels of log lines, lowest first.
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+/// The level at which `announce` logs.
+const INFO: usize = 1;
+/// Events of a burst, and the length of each: more than a client that does not read can be sent.
+const BURST: (usize, usize) = (200, 16 << 10);
 
 /// An answer that is written as it comes.
 pub(crate) struct Streaming {
@@ -131,35 +156,66 @@ impl Fake {
         Outcome::Streaming(Streaming::new(events))
     }
 
-    /// `announce`: tells whoever listens in this session. `hang-up` ends the stream instead; what is told before
+    /// `logging/setLevel`, `resources/subscribe` and `resources/unsubscribe`, each for this session alone.
+    pub(super) fn wish(&self, asked: &Asked, method: &str) -> Answer {
+        let text = |name: &str| asked.params.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
+            let talk = &mut session.talk;
+            match method {
+                "logging/setLevel" => talk.level = LEVELS.iter().position(|level| *level == text("level")),
+                "resources/subscribe" => drop(talk.subscribed.insert(text("uri"))),
+                _ => drop(talk.subscribed.remove(&text("uri"))),
+            }
+        }
+        self.result(asked, json!({}))
+    }
+
+    /// `announce`: tells whoever listens in this session, if it wants to hear of it; of a changed resource, every session
+    /// that subscribed. `hang-up` ends the stream instead, and `burst` says more than fits anywhere; what is told before
     /// somebody listens again waits for a client that says what it saw last.
     pub(super) fn announce(&self, asked: &Asked, arguments: &Map<String, Value>) -> Result<String, String> {
         let text = |name: &str| {
             arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
         };
         let (method, text) = (text("method")?, text("text")?);
-        let exchange =
-            self.lock().sessions.get(&asked.session).and_then(|session| Some(session.talk.listener.as_ref()?.0));
-        let Some(exchange) = exchange else { return Ok("announced".to_owned()) };
+        let everywhere = method == "notifications/resources/updated";
+        let concerned: Vec<String> = {
+            let state = self.lock();
+            let sessions = state.sessions.iter().filter(|(id, _)| everywhere || **id == asked.session);
+            sessions.filter(|(_, session)| session.talk.wants(method, text)).map(|(id, _)| id.clone()).collect()
+        };
+        for session in concerned {
+            self.announce_in(&session, method, text);
+        }
+        Ok("announced".to_owned())
+    }
+
+    fn announce_in(&self, session: &str, method: &str, text: &str) {
+        let listener = self.lock().sessions.get(session).and_then(|session| session.talk.listener.clone());
+        let Some((exchange, _)) = listener else { return };
         if method == "hang-up" {
             let (gone, _) = unbounded_channel();
-            if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
+            if let Some(session) = self.lock().sessions.get_mut(session) {
                 session.talk.listener = Some((exchange, gone));
             }
-            return Ok("announced".to_owned());
+            return;
         }
         let mark = self.mint(exchange, Basis::Call);
-        let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) });
-        if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
-            let talk = &mut session.talk;
-            let event = format!("id: {}\n{}", talk.told.len() + 1, sse::message(&told.to_string()));
+        let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) }).to_string();
+        let upstream = self.settings.name.clone();
+        self.ledger.record(Entry::Said { upstream, exchange, message: told.clone() });
+        let (times, padding) = if method == "burst" { BURST } else { (1, 0) };
+        let mut state = self.lock();
+        let Some(session) = state.sessions.get_mut(session) else { return };
+        let talk = &mut session.talk;
+        for time in 0..times {
+            // The mark stands in the first of a burst alone: nothing is said twice.
+            let said = if time == 0 { told.clone() } else { told.replace(&mark, &"x".repeat(padding)) };
+            let event = format!("id: {}\n{}", talk.told.len() + 1, sse::message(&said));
             talk.told.push(event.clone());
             // Nobody may be there; it is kept.
             let _ = talk.listener.as_ref().map(|(_, write)| write.send(event));
         }
-        let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Said { upstream, exchange, message: told.to_string() });
-        Ok("announced".to_owned())
     }
 
     /// Writes one event and writes it down. What was written.

@@ -33,7 +33,8 @@ pub fn markdown() -> String {
          - a task for each call that has more to say than its answer, which writes that call's stream down;\n\
          - the HTTP client's pool of idle connections to upstreams: bytes of one request at a time, and neither\n\
          \u{20} session nor credential belongs to a connection;\n\
-         - one turnstile that is only ever used while `calls-run-side-by-side` is switched off.\n",
+         - one turnstile that is only ever used while `calls-run-side-by-side` or `slow-reader-harms-itself` is\n\
+         \u{20} switched off.\n",
     );
     page
 }

@@ -92,6 +92,8 @@ rules! {
         "An upstream's question is answered once, by the first answer.", "reverse-reply-from-any-session";
     TellWhomItConcerns = "tell-whom-it-concerns",
         "What an upstream tells a session is told to that session's client alone.", "broadcast-upstream-notification";
+    SlowReaderHarmsItself = "slow-reader-harms-itself",
+        "Who does not read what is told holds up their own stream, and nobody else's.", "slow-reader-stalls-others";
     EndStreamsWithSession = "end-streams-with-session",
         "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
     OneListeningStream = "one-listening-stream",

@@ -135,6 +135,10 @@ impl Listener {
     async fn tell(&self, text: String) -> Result<(), Fault> {
         let hub = &self.errand.hub;
         let patience = hub.config.limits.call_timeout;
+        let _turn = match hub.isolation.keeps(Rule::SlowReaderHarmsItself) {
+            true => None,
+            false => hub.turnstile.acquire().await.ok(),
+        };
         if !hub.isolation.keeps(Rule::TellWhomItConcerns) {
             for stream in hub.replay_events.everything() {
                 if stream.number() == LISTENING {

@@ -13,7 +13,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    scenario::model::Actor,
+    scenario::model::{Actor, Reading},
     trace::{Event, Exchange, Purpose, event::Outcome, recorder::Recorder},
 };
 
@@ -32,6 +32,15 @@ pub struct Address {
     pub purpose: Purpose,
     /// The mark in the body's `params._meta`, where it has one.
     pub mark: Option<String>,
+}
+
+/// Where a request goes, and how much of its answer is read.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How much.
+    pub reading: Reading,
 }
 
 /// A request on its way.
@@ -60,13 +69,7 @@ impl Call {
     }
 
     /// The same, with everything written down as it comes, and `news` rung each time.
-    pub fn follow(
-        recorder: &Recorder,
-        news: &Arc<Notify>,
-        endpoint: Endpoint,
-        address: Address,
-        outgoing: Outgoing,
-    ) -> Self {
+    pub fn follow(recorder: &Recorder, news: &Arc<Notify>, way: Way, address: Address, outgoing: Outgoing) -> Self {
         let (told, news) = (recorder.clone(), news.clone());
         Self::begin(recorder, address, outgoing, |exchange, outgoing| async move {
             let show = |reply: &Reply| {
@@ -74,7 +77,7 @@ impl Call {
                 told.record(Event::Heard { exchange, status, headers, body });
                 news.notify_waiters();
             };
-            client::follow(&endpoint, outgoing, show).await
+            client::follow(&way.endpoint, outgoing, way.reading, show).await
         })
     }
 

@@ -16,6 +16,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::scenario::model::Reading;
+
 /// No answer of a correct target comes near this; a runaway one must not eat the machine.
 const LARGEST_ANSWER: usize = 8 << 20;
 
@@ -97,14 +99,19 @@ impl Endpoint {
 /// # Errors
 /// What the socket said, in words, when the connection could not be made or broke before the end.
 pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, String> {
-    follow(endpoint, outgoing, |_| {}).await
+    follow(endpoint, outgoing, Reading::Everything, |_| {}).await
 }
 
 /// Sends one request, and shows the answer as far as it has come: after its head and after every piece.
 ///
 /// # Errors
 /// As [`send`].
-pub async fn follow(endpoint: &Endpoint, outgoing: Outgoing, mut show: impl FnMut(&Reply)) -> Result<Reply, String> {
+pub async fn follow(
+    endpoint: &Endpoint,
+    outgoing: Outgoing,
+    reading: Reading,
+    mut show: impl FnMut(&Reply),
+) -> Result<Reply, String> {
     let stream = endpoint.connect().await.map_err(|error| format!("connecting: {error}"))?;
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| format!("connecting: {error}"))?;
@@ -121,6 +128,9 @@ pub async fn follow(endpoint: &Endpoint, outgoing: Outgoing, mut show: impl FnMu
             body: String::new(),
         };
         show(&reply);
+        if reading == Reading::Nothing {
+            std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
+        }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() else { continue };

@@ -3,25 +3,35 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    call::{Address, Call},
+    call::{Address, Call, Way},
     client::Outgoing,
     envelope::{self, Credentials, MARK_FIELD},
     player::{NoSession, Player},
 };
 use crate::{
     oracles::rpc,
-    scenario::model::{Actor, Expectation, Label, Step, TextMatch},
+    scenario::model::{Actor, Expectation, Label, Reading, Step, TextMatch},
     trace::{Event, Exchange, Purpose, event::Outcome},
 };
 
 /// What is named where no event was ever told: an id that looks like many, and is nobody's.
 const NO_EVENT: &str = "1-1";
 
+/// Who listens, where, and to what.
+pub(super) struct Listener<'l> {
+    pub(super) actor: &'l Actor,
+    pub(super) upstream: &'l str,
+    /// Whose last event is named.
+    pub(super) after: Option<&'l Label>,
+    pub(super) reading: Reading,
+}
+
 impl Player<'_> {
     /// Sends a request whose answer is written down as it comes.
-    pub(super) fn follow(&self, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
+    pub(super) fn follow(&self, address: Address, outgoing: Outgoing, reading: Reading) -> Result<Call, Outcome> {
         let endpoint = self.stage.endpoints.get(&address.route).ok_or(Outcome::Done)?;
-        Ok(Call::follow(&self.stage.recorder, &self.stage.news, endpoint.clone(), address, outgoing))
+        let way = Way { endpoint: endpoint.clone(), reading };
+        Ok(Call::follow(&self.stage.recorder, &self.stage.news, way, address, outgoing))
     }
 
     /// Waits until the upstream asks something on a call's stream, or the call is over.
@@ -47,11 +57,10 @@ impl Player<'_> {
     pub(super) async fn open(
         &mut self,
         number: usize,
-        actor: &Actor,
-        upstream: &str,
+        listener: &Listener<'_>,
         stream: &Label,
-        after: Option<&Label>,
     ) -> Result<Outcome, NoSession> {
+        let Listener { actor, upstream, after, reading } = *listener;
         let credentials = self.in_session(number, actor, upstream).await?;
         let mut outgoing = envelope::get(&credentials);
         if let Some(label) = after {
@@ -60,7 +69,7 @@ impl Player<'_> {
             outgoing.headers.push(("last-event-id".into(), seen.unwrap_or_else(|| NO_EVENT.to_owned())));
         }
         let address = self.address(number, actor, upstream, Purpose::Step, None);
-        let call = self.follow(address, outgoing).map_err(NoSession)?;
+        let call = self.follow(address, outgoing, reading).map_err(NoSession)?;
         let exchange = call.exchange;
         self.until(|events| events.iter().any(|event| heard(event, exchange).is_some())).await;
         let opened = self.stage.recorder.peek(|events| events.iter().any(|event| heard(event, exchange).is_some()));

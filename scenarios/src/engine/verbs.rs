@@ -7,13 +7,14 @@ use super::{
     client::{Outgoing, Reply},
     envelope::{self, Credentials},
     player::{NoSession, Opening, Player},
+    streams::Listener,
 };
 use crate::{
     oracles::{counts, rpc},
     scenario::{
         model::{
-            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Reference, Refusal, Request, RequestKind,
-            Scenario, Send, SessionChoice, Step, TokenChoice,
+            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Reading, Reference, Refusal, Request,
+            RequestKind, Scenario, Send, SessionChoice, Step, TokenChoice,
         },
         source::Spanned,
     },
@@ -36,8 +37,9 @@ impl Player<'_> {
             Action::Batch { actor, upstream, calls } => {
                 self.batch(number, actor, upstream, calls).await.unwrap_or_else(|NoSession(outcome)| outcome)
             }
-            Action::Open { actor, upstream, stream, after } => {
-                let opened = self.open(number, actor, upstream, stream, after.as_ref()).await;
+            Action::Open { actor, upstream, stream, after, reading } => {
+                let listener = Listener { actor, upstream, after: after.as_ref(), reading: *reading };
+                let opened = self.open(number, &listener, stream).await;
                 opened.unwrap_or_else(|NoSession(outcome)| outcome)
             }
             Action::WaitFor(label) => self.wait_for(step, label).await,
@@ -121,7 +123,11 @@ impl Player<'_> {
         let address = self.address(number, actor, route, Purpose::Step, Some(mark.clone()));
         let address = Address { upstream: upstream.clone(), ..address };
         let outgoing = envelope::post(&credentials, body);
-        let call = if request.asked.is_some() { self.follow(address, outgoing) } else { self.send(address, outgoing) };
+        let call = if request.asked.is_some() {
+            self.follow(address, outgoing, Reading::Everything)
+        } else {
+            self.send(address, outgoing)
+        };
         let mut call = call.map_err(NoSession)?;
         call.id = Some(id);
         let outcome = match (hold, &request.asked) {

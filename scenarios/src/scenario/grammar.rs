@@ -47,7 +47,11 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
         &["as", "to", "session", "token", "id", "expect"],
         "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`",
     ),
-    ("open", &["as", "stream", "after", "expect"], "listens on a route, or goes on `after` a stream that broke"),
+    (
+        "open",
+        &["as", "stream", "after", "reads", "expect"],
+        "listens on a route, or goes on `after` a stream that broke; `reads: nothing` leaves it unread",
+    ),
     ("wait-for", &["expect"], "waits until a stream has told something, by its label"),
     ("answer", &["as", "with", "expect"], "answers what was asked on the stream of a call, by its label"),
     ("await", &["expect"], "takes the answer of a held call, by its label"),

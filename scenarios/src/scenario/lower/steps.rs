@@ -8,8 +8,8 @@ use super::{
     super::{
         canary, grammar,
         model::{
-            Action, Actor, FaultSpec, ListKind, Order, Raw, Reference, Request, RequestKind, Send, SessionChoice, Step,
-            TokenChoice, Upstream, User,
+            Action, Actor, FaultSpec, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send,
+            SessionChoice, Step, TokenChoice, Upstream, User,
         },
         source::Spanned,
         tree::{Node, Value},
@@ -119,7 +119,10 @@ impl Lowering<'_> {
         let actor = self.acting(fields, cast);
         let stream = self.required(fields, "stream", "`open`").and_then(|node| self.label(node));
         let after = fields.take("after").and_then(|node| self.label(node));
-        Some(Action::Open { actor: actor?, upstream: upstream?, stream: stream?, after })
+        let known = [("everything", Reading::Everything), ("nothing", Reading::Nothing)];
+        let reading = fields.take("reads").and_then(|node| self.word(node, "part of a stream", &known));
+        let (actor, upstream, stream) = (actor?, upstream?, stream?);
+        Some(Action::Open { actor, upstream, stream, after, reading: reading.unwrap_or_default() })
     }
 
     fn label(&mut self, node: &Node) -> Option<Spanned<String>> {

@@ -66,6 +66,8 @@ pub enum Action {
         stream: Label,
         /// Whose last event is named in `Last-Event-ID`.
         after: Option<Label>,
+        /// How much of it is read.
+        reading: Reading,
     },
     /// `wait-for`: until the stream has told what is expected of it.
     WaitFor(Label),
@@ -85,6 +87,17 @@ pub enum Action {
         /// Which upstream.
         upstream: String,
     },
+}
+
+/// How much of a stream a client reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// Everything, as it comes.
+    #[default]
+    Everything,
+    /// The head, and then nothing.
+    Nothing,
 }
 
 /// A name that a file gives to a held call.
