@@ -71,6 +71,7 @@ impl<'i, 't> Promise<'i, 't> {
             Expectation::Text(wanted) => self.text(wanted),
             Expectation::Error(wanted) => self.error(wanted),
             Expectation::Names { contains, excludes } => self.names(contains, excludes),
+            Expectation::Told(wanted) => self.told_by_then(wanted),
             Expectation::Progress(wanted) => self.progress(*wanted),
             Expectation::Answers(wanted) => self.answers(*wanted),
             Expectation::Status(wanted) => self.status(*wanted),
@@ -227,6 +228,13 @@ impl<'i, 't> Promise<'i, 't> {
             Some((upstream, bare)) if facts.scenario.upstreams.contains_key(upstream) => facts.told(upstream, bare),
             _ => self.expand(name),
         }
+    }
+
+    /// What had come on a stream when the step ended.
+    fn told_by_then(&self, wanted: &TextMatch) -> Option<Finding> {
+        let end = self.index.step_ends.get(&self.number).copied().unwrap_or(usize::MAX);
+        let heard = self.message()?.heard.iter().rev().find(|answer| answer.at < end);
+        self.matches(heard.map_or("", |answer| answer.body), wanted)
     }
 
     fn progress(&self, wanted: u64) -> Option<Finding> {

@@ -71,6 +71,7 @@ impl Lowering<'_> {
                 Some(Expectation::Sessions { opened, open })
             }
             "progress" => self.count(node, "`progress`").map(Expectation::Progress),
+            "told" => self.text_match(node).map(Expectation::Told),
             "answers" => self.count(node, "`answers`").map(Expectation::Answers),
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
@@ -108,10 +109,13 @@ fn fits(name: &str, verb: &str) -> bool {
         "cancel" => matches!(name, "canceled" | "status"),
         "close" => matches!(name, "status" | "refused"),
         "batch" => matches!(name, "answers" | "status"),
-        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers"),
-        "await" => !matches!(name, "sessions" | "canceled" | "answers"),
-        "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names"),
-        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress"),
+        "wait-for" => name == "told",
+        "open" => matches!(name, "status" | "refused"),
+        "answer" => name == "status",
+        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers" | "told"),
+        "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told"),
+        "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "told"),
+        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress" | "told"),
     }
 }
 

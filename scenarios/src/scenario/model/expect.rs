@@ -33,6 +33,8 @@ pub enum Expectation {
     Executed(u64),
     /// How many notifications of progress came, each under the own token.
     Progress(u64),
+    /// What came on a stream by then (`wait-for`).
+    Told(TextMatch),
     /// How many requests of a batch were answered, each exactly once.
     Answers(u64),
     /// How many cancels reached the upstream for that call, by the id it has there (`cancel`).
