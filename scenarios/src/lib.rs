@@ -5,12 +5,14 @@
 //! - [`diagnostics`]: what is told about a line of a file.
 //! - [`run`]: scenarios spread out into cells, played and judged.
 //! - [`engine`]: how one cell is played; [`target`]: against what.
+//! - [`explore`]: random programs of many users, and the smallest that fails.
 //! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`cli`]: the command line.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
 pub mod cli;
 pub mod diagnostics;
 pub mod engine;
+pub mod explore;
 pub mod library;
 pub mod mutants;
 pub mod oracles;

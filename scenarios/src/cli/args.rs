@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::explore::ExploreArgs;
 use crate::run::Mode;
 
 /// Proves that an MCP hub keeps its users apart.
@@ -32,6 +33,8 @@ pub enum Command {
     },
     /// Prints the JSON Schema of scenario files.
     Schema,
+    /// Makes random programs of many users, plays them, and shrinks the first that fails to a scenario file.
+    Explore(ExploreArgs),
     /// Shows that every check can fail: runs against every defect of the reference hub.
     Mutants(MutantArgs),
 }

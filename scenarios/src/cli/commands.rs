@@ -30,11 +30,11 @@ use crate::{
     },
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
-    select::select,
+    select::{self, select},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
-struct Stop(u8, String);
+pub(super) struct Stop(pub(super) u8, pub(super) String);
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
@@ -53,6 +53,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Check { paths }) => check(&paths),
         Some(Command::Schema) => schema(),
         Some(Command::Mutants(args)) => hunt(&args),
+        Some(Command::Explore(args)) => super::explore::explore(&args),
     };
     match done {
         Ok(code) => code,
@@ -70,7 +71,7 @@ fn say(message: &str) {
     }
 }
 
-fn style(color: Color) -> Style {
+pub(super) fn style(color: Color) -> Style {
     let terminal = io::stdout().is_terminal();
     let color = match color {
         Color::Always => true,
@@ -86,10 +87,13 @@ fn style(color: Color) -> Style {
 /// Loads and selects; whatever is wrong with a file stops everything.
 fn scenarios(chosen: &Chosen) -> Result<Vec<Arc<Scenario>>, Stop> {
     let registry = Registry::embedded();
-    let library = match &chosen.cases {
+    let mut library = match &chosen.cases {
         Some(path) => from_path(path, &registry)?,
         None => Library::embedded(&registry),
     };
+    for file in chosen.selection.iter().filter_map(|word| select::file(word)).filter(|file| file.is_file()) {
+        library.replace(from_path(file, &registry)?);
+    }
     if !library.problems.is_empty() {
         return Err(Stop(exit::INVALID, told(&library.problems)));
     }
@@ -107,7 +111,7 @@ fn told(problems: &[Diagnostic]) -> String {
     text.join("\n\n")
 }
 
-fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -180,7 +184,7 @@ fn flags(args: &RunArgs) -> String {
 }
 
 /// A flag that SIGINT raises, so that a run ends with its sum. A second SIGINT ends it at once.
-fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
     let raised = Arc::new(AtomicBool::new(false));
     let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
     signal_hook::flag::register_conditional_shutdown(

@@ -1,11 +1,13 @@
 //! The command line of `crosstalk`.
 //!
 //! - [`args`]: what can be said; [`commands`]: what is then done.
+//! - [`explore`]: what can be said of a search for failing programs, and what is then done.
 //! - [`traces`]: traces written to files.
 //! - [`patient`]: a reader who leaves does not change the verdict.
 
 mod args;
 mod commands;
+mod explore;
 mod patient;
 mod traces;
 

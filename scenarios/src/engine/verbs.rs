@@ -226,7 +226,7 @@ impl Player<'_> {
             if let Some(fake) = self.stage.fakes.get(&call.address.upstream) {
                 fake.gate().release(&mark);
             }
-            if self.withdrawn.contains(label) {
+            if self.withdrawn.contains(label) || call.known().is_some() {
                 self.stage.pace.settle().await; // Its client waits for nothing any more.
             } else {
                 call.ended(self.stage.pace).await;

@@ -27,11 +27,20 @@ use crate::{
 /// What of the log is judged: all that the reference hub says, also what operators rarely switch on.
 const LOGGED: &str = "hub=debug";
 
+/// Whether each user is also played alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Each user, through nothing: what fails there is the suite's fault, what differs from it is interference.
+    EveryUser,
+    /// Nobody: for a cell of which all that is expected was computed beforehand.
+    Nobody,
+}
+
 /// Plays and judges one cell.
-pub fn report(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
+pub fn report(cell: &Cell, options: &Options, target: &Reference, control: Control) -> CellReport {
     let (verdict, trace) = match not_applicable(cell, options.mode) {
         Some(reason) => (Verdict::NotApplicable { reason }, None),
-        None => match played(cell, options, target) {
+        None => match played(cell, options, target, control) {
             Ok((verdict, trace)) => (verdict, Some(trace)),
             Err(verdict) => (verdict, None),
         },
@@ -46,11 +55,11 @@ fn not_applicable(cell: &Cell, mode: Mode) -> Option<String> {
         .then(|| "needs `clock`: over sockets nobody can move the target's clock".to_owned())
 }
 
-fn played(cell: &Cell, options: &Options, target: &Reference) -> Result<(Verdict, Trace), Verdict> {
+fn played(cell: &Cell, options: &Options, target: &Reference, control: Control) -> Result<(Verdict, Trace), Verdict> {
     let among = Setting { front: Front::Reference(target.clone()), promises: target.promises(), alone: None };
     let trace = among.play(cell, options)?;
     let mut alone = Vec::new();
-    for user in cell.scenario.users.keys() {
+    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
         let by_itself = Setting { front: Front::Nothing, promises: NOTHING, alone: Some(user) };
         alone.push(by_itself.play(cell, options)?);
     }
@@ -105,12 +114,13 @@ impl Setting<'_> {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real,
         };
-        let facts = cast::facts(cell, options.seed, self.promises);
+        let seed = cell.seed(options.seed);
+        let facts = cast::facts(cell, seed, self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
-            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, options.seed).await?;
+            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
             Ok(())
         });

@@ -12,7 +12,10 @@ use std::{
     thread,
 };
 
-use super::{Cell, CellReport, Error, Options, Verdict, cell};
+use super::{
+    Cell, CellReport, Error, Options, Verdict,
+    cell::{self, Control},
+};
 use crate::target::reference::Reference;
 
 /// Plays all cells and tells each report in plan order, until `tell` breaks off.
@@ -34,7 +37,7 @@ pub fn play(
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(cell) = cells.get(number) else { break };
-                    if done.send((number, caught(cell, options, target))).is_err() {
+                    if done.send((number, caught(cell, options, target, Control::EveryUser))).is_err() {
                         break; // Nobody listens any more.
                     }
                 }
@@ -63,8 +66,8 @@ fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut
 }
 
 /// A panic anywhere in a cell is told as that cell's outcome; the others go on.
-fn caught(cell: &Cell, options: &Options, target: &Reference) -> CellReport {
-    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, target))).unwrap_or_else(|panic| CellReport {
+pub(crate) fn caught(cell: &Cell, options: &Options, target: &Reference, control: Control) -> CellReport {
+    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, target, control))).unwrap_or_else(|panic| CellReport {
         scenario: cell.scenario.clone(),
         cell: cell.name.clone(),
         seed: options.seed,
