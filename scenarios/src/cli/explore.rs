@@ -166,7 +166,8 @@ fn tell_failure(
     writeln!(out, "   Found  program {}, {} steps: {}", found.number, found.written.steps, headline(&found.report))?;
     let mut trouble = None;
     let smallest = shrink(search, stage, found, |smaller| {
-        let line = format!("  shrunk  {:>3} steps   {}", smaller.written.steps, headline(&smaller.report));
+        let Written { steps, text, .. } = &smaller.written;
+        let line = format!("  shrunk  {steps:>3} steps {:>5} bytes   {}", text.len(), headline(&smaller.report));
         trouble = writeln!(out, "{line}").and_then(|()| out.flush()).err().or(trouble.take());
     });
     if let Some(error) = trouble {

@@ -98,6 +98,7 @@ fn of_expectation(step: Option<&Step>, finding: &Finding) -> &'static str {
     }
     match step.map(|step| &step.action) {
         Some(Action::Cancel(_)) => "cancel-not-translated",
+        Some(Action::Census { .. }) => "nothing-is-ever-reaped",
         Some(Action::Await(_)) => "queued-for-next-client",
         Some(Action::Request(request)) if request.progress.is_some() => "progress-token-collision",
         _ if finding.kind == Kind::Interference && finding.received.contains("limit") => "cap-evicts-strangers",

@@ -11,7 +11,7 @@ use crate::{
     diagnostics::{Style, render},
     registry::Registry,
     run::{Cell, Options, plan},
-    scenario::{self, source::Source},
+    scenario::{self, model::CredentialMode, source::Source},
 };
 
 /// The group of all files that are written here.
@@ -85,7 +85,7 @@ fn text(program: &Program, script: &Script, heading: &Heading, id: &str) -> Stri
     let title = serde_json::Value::from(heading.title.as_str());
     let _ = writeln!(out, "scenario: {id}\ntitle: {title}\nbugs: [{bugs}]");
     out.push_str(&users(program, script));
-    out.push_str(&upstreams(script));
+    out.push_str(&upstreams(program, script));
     let _ = writeln!(out, "revisions: [{}]\ncredentials: [{}]", program.revision, program.credentials());
     let needs = needs(program, script);
     if !needs.is_empty() {
@@ -144,16 +144,25 @@ fn key(key: Key) -> &'static str {
     }
 }
 
-fn upstreams(script: &Script) -> String {
-    if script.servers.contains(&Server::Notes) {
-        let written = script.servers.iter().map(|server| match server {
-            Server::Notes => "  notes: { kind: db }\n".to_owned(),
-            server => format!("  {}: {{}}\n", server.name()),
-        });
-        return format!("upstreams:\n{}", written.collect::<String>());
+/// The first server's operator has given the hub a credential of its own, where somebody lacks one there: it must
+/// not be lent.
+fn upstreams(program: &Program, script: &Script) -> String {
+    let lacking = program.users.iter().enumerate().any(|(user, p)| p.unlinked && named(script, user).next().is_some());
+    let lent = program.servers.first().filter(|_| lacking && program.credentials() == CredentialMode::PerUser);
+    let plain = !script.servers.contains(&Server::Notes) && lent.is_none_or(|server| !script.servers.contains(server));
+    if plain {
+        let names: Vec<&str> = script.servers.iter().map(|server| server.name()).collect();
+        return format!("upstreams: [{}]\n", names.join(", "));
     }
-    let names: Vec<&str> = script.servers.iter().map(|server| server.name()).collect();
-    format!("upstreams: [{}]\n", names.join(", "))
+    let mut out = String::from("upstreams:\n");
+    for server in &script.servers {
+        let kind = (*server == Server::Notes).then_some("kind: db");
+        let service = (lent == Some(server)).then_some("service-credential: present");
+        let parts: Vec<&str> = kind.into_iter().chain(service).collect();
+        let parts = if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) };
+        let _ = writeln!(out, "  {}: {parts}", server.name());
+    }
+    out
 }
 
 fn needs(program: &Program, script: &Script) -> Vec<&'static str> {

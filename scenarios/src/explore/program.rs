@@ -128,8 +128,10 @@ pub enum What {
     Intrude(Intrusion),
     /// Present no session id.
     NoSession,
-    /// Present no valid key.
+    /// Present no key.
     NoKey,
+    /// Count the sessions at the server.
+    Census,
 }
 
 /// A polite request.

@@ -181,6 +181,13 @@ impl Author<'_> {
         self.step(who, way, server, step);
     }
 
+    /// Somebody shows a session id and no key. A session id is no credential, also for its owner.
+    pub(super) fn without_key(&mut self, who: Who, server: Server) {
+        let own = self.lines.get(&(who, Some(server))).is_some_and(|line| line.open);
+        let session = if own { "own" } else { "absent" };
+        self.stranger(who, server, "unauthorized", &[("session", session), ("token", "absent")]);
+    }
+
     /// Somebody who does not say who they are, or in which session.
     pub(super) fn stranger(&mut self, who: Who, server: Server, refused: &str, lacks: &[(&'static str, &str)]) {
         let mut step = vec![("send", tried(server)), ("to", server.name().to_owned()), ("as", self.name(who))];

@@ -95,9 +95,8 @@ impl Author<'_> {
             What::Wait => self.wait(),
             What::Intrude(intrusion) => self.intrude(who, server, intrusion),
             What::NoSession => self.stranger(who, server, "missing-session", &[("session", "absent")]),
-            What::NoKey => {
-                self.stranger(who, server, "unauthorized", &[("session", "absent"), ("token", "unknown")]);
-            }
+            What::NoKey => self.without_key(who, server),
+            What::Census => self.census(who, server),
         }
     }
 
@@ -252,6 +251,20 @@ impl Author<'_> {
             }
         }
         self.step(who, way, server, step);
+    }
+
+    /// How many sessions a server has seen. On the route of all it sees them when they are first needed, which is
+    /// left to the hub, so then nobody counts.
+    fn census(&mut self, who: Who, server: Server) {
+        if self.script.merges || self.lines.is_empty() {
+            return;
+        }
+        let here = |(_, way): &&(Who, Way)| *way == Some(server);
+        let opened: usize = self.lines.iter().filter(|(at, _)| here(at)).map(|(_, line)| line.generation).sum();
+        let open = self.lines.iter().filter(|(at, line)| here(at) && line.open).count();
+        let left = self.left_open.iter().filter(|(_, way, _)| *way == Some(server)).count();
+        let expect = format!("{{ sessions: {{ opened: {opened}, open: {} }} }}", open + left);
+        self.step(who, Some(server), server, vec![("census", server.name().to_owned()), ("expect", expect)]);
     }
 
     fn wait(&mut self) {

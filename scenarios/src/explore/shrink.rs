@@ -9,7 +9,9 @@ use proptest::strategy::ValueTree;
 
 use super::{
     file::{Heading, Written},
-    program::{Ask, Move, Pace, Program, Progress, Verb, What},
+    memory::Who,
+    program::{Ask, Intrusion, Move, Pace, Person, Program, Progress, Verb, What},
+    script::script,
     search::{Found, Search, Stage, fails},
     strategy::programs,
 };
@@ -53,6 +55,7 @@ pub fn shrink(search: &Search, stage: &Stage, found: &Found, tell: impl FnMut(&S
         smaller = if shrinking.fails(&seeded(tree.current())) { tree.simplify() } else { tree.complicate() };
     }
     while shrinking.without_moves() || shrinking.simpler_moves() {}
+    shrinking.renamed();
     shrinking.best
 }
 
@@ -113,9 +116,54 @@ impl<F: FnMut(&Smaller)> Shrinking<'_, F> {
         false
     }
 
+    /// Whoever is left is called what the first are called. A reader is used to Alice and Bob.
+    fn renamed(&mut self) {
+        let program = compact(&self.best.program);
+        let written = Written::new(&program, &Heading::unknown(&self.name));
+        let report = self.stage.play(&written, Control::Nobody).ok().filter(fails);
+        if let Some(report) = report {
+            self.best = Smaller { program, written, report };
+            (self.tell)(&self.best);
+        }
+    }
+
     fn improves(&mut self, program: &Program) -> bool {
         let before = size(&self.best.written);
         self.fails(program) && size(&self.best.written) < before
+    }
+}
+
+/// The same program without those whom no step names.
+fn compact(program: &Program) -> Program {
+    let people: Vec<Who> = script(program).people.into_iter().collect();
+    let mut users: Vec<usize> = people.iter().map(|who| who.user).collect();
+    users.dedup();
+    let clients = |user: usize| people.iter().filter(move |who| who.user == user).map(|who| who.client);
+    let place = |user: usize, client: usize| {
+        let user = user % program.users.len();
+        let client = client % program.users[user].clients.len();
+        let new = users.iter().position(|own| *own == user).unwrap_or_default();
+        (new, clients(user).position(|own| own == client).unwrap_or_default())
+    };
+    let moved = |one: &Move| {
+        let (user, client) = place(one.user, one.client);
+        let what = match &one.what {
+            What::Intrude(intrusion) => {
+                let (user, client) = place(intrusion.user, intrusion.client);
+                What::Intrude(Intrusion { user, client, ..intrusion.clone() })
+            }
+            what => what.clone(),
+        };
+        Move { user, client, what, ..one.clone() }
+    };
+    let kept = |user: &usize| {
+        let person = &program.users[*user];
+        Person { clients: clients(*user).map(|client| person.clients[client]).collect(), ..person.clone() }
+    };
+    Program {
+        users: users.iter().map(kept).collect(),
+        moves: program.moves.iter().map(moved).collect(),
+        ..program.clone()
     }
 }
 

@@ -89,7 +89,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => Just(What::Initialize),
         1 => Just(What::Wait),
         3 => intrusion().prop_map(What::Intrude),
-        1 => prop_oneof![Just(What::NoSession), Just(What::NoKey)],
+        1 => prop_oneof![Just(What::NoSession), Just(What::NoKey), Just(What::Census)],
     ]
 }
 

@@ -173,7 +173,7 @@ impl<'i, 't> Promise<'i, 't> {
                 Some(finding.because(format!("text without {present}"), format!("{text:?}")))
             }
             TextMatch::Exactly(whole) => {
-                let (wanted, got) = (self.expand(whole), marks::without_last_line(text, self.index.facts));
+                let (wanted, got) = (self.expand(whole), marks::without_last_line(text, &self.index.facts.canaries));
                 (wanted != got).then(|| {
                     let headline = format!("{} did not get exactly what is {0}'s own", self.actor());
                     self.finding(Kind::Loss, headline).because(format!("{wanted:?}"), format!("{got:?}"))

@@ -75,5 +75,5 @@ fn said(index: &Index<'_>, message: &Message<'_>) -> Option<String> {
     if let Value::Object(fields) = &mut response {
         fields.retain(|name, _| matches!(name.as_str(), "result" | "error"));
     }
-    Some(marks::plain(&response.to_string(), index.facts).into_owned())
+    Some(marks::plain(&response.to_string(), &index.facts.canaries).into_owned())
 }
