@@ -5,9 +5,12 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use crate::{
     oracles::{Oracle, Severity},
-    run::{self, Error, Options, Verdict},
+    run::{self, Options, Verdict},
     scenario::model::Scenario,
-    target::reference::{self, Defect},
+    target::{
+        Target,
+        reference::{self, Defect, UnknownIsolation},
+    },
 };
 
 /// A defect, and what became of it.
@@ -42,12 +45,12 @@ pub enum Fate {
 /// Runs the scenarios against every defect, each until it is killed, and tells each fate.
 ///
 /// # Errors
-/// [`Error`] from a run.
+/// A defect that the reference hub lists and then does not know.
 pub fn hunt(
     scenarios: &[Arc<Scenario>],
     options: &Options,
     mut tell: impl FnMut(&Mutant) -> ControlFlow<()>,
-) -> Result<Vec<Mutant>, Error> {
+) -> Result<Vec<Mutant>, UnknownIsolation> {
     let mut mutants = Vec::new();
     for defect in reference::defects() {
         let fate = match (fate(&defect, scenarios, options)?, defect.equivalent) {
@@ -64,8 +67,8 @@ pub fn hunt(
     Ok(mutants)
 }
 
-fn fate(defect: &Defect, scenarios: &[Arc<Scenario>], options: &Options) -> Result<Fate, Error> {
-    let options = Options { isolation: Some(defect.name.clone()), ..options.clone() };
+fn fate(defect: &Defect, scenarios: &[Arc<Scenario>], options: &Options) -> Result<Fate, UnknownIsolation> {
+    let options = Options { target: Target::reference(Some(&defect.name))?, ..options.clone() };
     // Those that say they can see this class come first; most defects die in their first cells.
     let (aimed, others): (Vec<_>, Vec<_>) =
         scenarios.iter().cloned().partition(|scenario| scenario.bugs.iter().any(|bug| bug.value == defect.class));
@@ -84,6 +87,6 @@ fn fate(defect: &Defect, scenarios: &[Arc<Scenario>], options: &Options) -> Resu
             headline: finding.headline.clone(),
         };
         ControlFlow::Break(())
-    })?;
+    });
     Ok(fate)
 }

@@ -149,7 +149,7 @@ pub(crate) fn run(port: u16) -> anyhow::Result<()> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, interrupted.clone())?;
     }
-    println!("The hub listens on {}; routes /mcp/db and /mcp/github.", demo.url);
+    println!("The hub listens on {}; routes /mcp/db and /mcp/github, and /mcp for both as one.", demo.url);
     for (user, key) in USERS {
         println!("  {user}: Authorization: Bearer {key}");
     }

@@ -1,11 +1,11 @@
 //! What can be said on the command line.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::explore::ExploreArgs;
-use crate::run::Mode;
+use crate::{run::Mode, scenario::lower};
 
 /// Proves that an MCP hub keeps its users apart.
 #[derive(Debug, Parser)]
@@ -58,18 +58,24 @@ pub struct RunArgs {
     /// Preset (`mcphub-v2.1`) or defect (`upstream-sessions@process`, `without/same-refusal`) of the reference hub.
     #[arg(long, value_name = "NAME")]
     pub isolation: Option<String>,
+    /// Judges the hub that this file describes instead, over sockets: docs/targets.md.
+    #[arg(long, value_name = "FILE", conflicts_with = "isolation")]
+    pub target: Option<PathBuf>,
     /// Decides marks, secrets, sampled orders, chunk borders, answer forms and the hub's yields.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Over what kind of wire and clock.
-    #[arg(long, value_enum, default_value_t = ModeArg::InProcess)]
-    pub mode: ModeArg,
+    /// Over what kind of wire and clock: in-process where nothing is said, socket with `--target`.
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeArg>,
     /// Runs with this many seeds, from `--seed` on.
     #[arg(long, value_name = "N", default_value = "1")]
     pub repeat: NonZeroUsize,
     /// Cells side by side.
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+    /// How long an answer may take over sockets, for example 5s. It is only ever spent on a failure.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
+    pub patience: Duration,
     /// Writes the trace of every cell into this folder, NDJSON.
     #[arg(long, value_name = "DIR")]
     pub traces: Option<PathBuf>,
@@ -98,6 +104,11 @@ pub struct MutantArgs {
     /// The seed of every run.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    let patience = lower::duration(text).filter(|patience| *patience >= Duration::from_millis(100));
+    patience.ok_or_else(|| "write a number and a unit, at least 100ms: 500ms, 5s, 1m".to_owned())
 }
 
 /// Over what kind of wire and clock.

@@ -14,12 +14,13 @@ use std::{
 };
 
 use super::{
-    args::{Chosen, Cli, Color, Command, ListArgs, MutantArgs, RunArgs},
+    args::{Chosen, Cli, Color, Command, ListArgs, ModeArg, MutantArgs, RunArgs},
     patient::Patient,
     traces,
 };
 use crate::{
     diagnostics::{Diagnostic, Style, render},
+    engine::pace,
     library::Library,
     mutants::{self, Fate},
     registry::Registry,
@@ -31,6 +32,7 @@ use crate::{
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
     select::{self, select},
+    target::{Target, kind::Unusable, reference::UnknownIsolation},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
@@ -115,13 +117,38 @@ pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
+/// What is judged. An isolation that does not exist is told before anything is written.
+fn target(args: &RunArgs) -> Result<Target, Stop> {
+    let usage = |message: String| Stop(exit::USAGE, format!("crosstalk: {message}"));
+    let Some(path) = &args.target else {
+        return Target::reference(args.isolation.as_deref()).map_err(|error| usage(error.to_string()));
+    };
+    if args.mode == Some(ModeArg::InProcess) {
+        return Err(usage("a hub of a target file runs over sockets; leave `--mode` out".to_owned()));
+    }
+    Target::load(path).map_err(|unusable| match unusable {
+        Unusable::Unread(message) => usage(message),
+        Unusable::Invalid(problems) => Stop(exit::INVALID, told(&problems)),
+    })
+}
+
+fn mode(args: &RunArgs) -> Mode {
+    match args.mode {
+        Some(mode) => mode.into(),
+        None if args.target.is_some() => Mode::Socket,
+        None => Mode::InProcess,
+    }
+}
+
 fn play(args: &RunArgs) -> Result<u8, Stop> {
     let scenarios = scenarios(&args.chosen)?;
+    let target = target(args)?;
     let options = |seed| Options {
-        isolation: args.isolation.clone(),
+        target: target.clone(),
         seed,
-        mode: args.mode.into(),
+        mode: mode(args),
         workers: workers(args.workers),
+        patience: args.patience,
     };
     let last = u64::try_from(args.repeat.get() - 1).ok().and_then(|more| args.seed.checked_add(more));
     let Some(last) = last else {
@@ -129,21 +156,18 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     };
     let cells = run::plan(&scenarios, &options(args.seed)).len();
     let head = Head {
-        target: format!("reference hub, {}", args.isolation.as_deref().unwrap_or("strict")),
+        target: target.title().to_owned(),
         flags: flags(args),
         seed: args.seed,
         seeds: args.repeat.get(),
         planned: (scenarios.len(), cells * args.repeat.get()),
     };
     let interrupted = interrupt()?;
-    // Before anything is written: an isolation that does not exist is a usage error.
-    crate::target::reference::Reference::new(args.isolation.as_deref())
-        .map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
     let mut terminal = Terminal::begin(Patient::new(io::stdout().lock()), style(args.color), head)?;
     let mut trouble = None;
     for seed in args.seed..=last {
         let options = options(seed);
-        let played = run::play(&run::plan(&scenarios, &options), &options, |report| {
+        run::play(&run::plan(&scenarios, &options), &options, |report| {
             let written = args.traces.as_ref().map_or(Ok(()), |folder| traces::write(folder, &report));
             trouble = written.and_then(|()| terminal.tell(&report)).err();
             if trouble.is_some() || interrupted.load(Ordering::Relaxed) {
@@ -152,7 +176,6 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
                 ControlFlow::Continue(())
             }
         });
-        played.map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
         if let Some(error) = trouble {
             return Err(error.into());
         }
@@ -174,8 +197,13 @@ fn flags(args: &RunArgs) -> String {
     if let Some(isolation) = &args.isolation {
         flags.push_str(&format!(" --isolation {isolation}"));
     }
-    if Mode::from(args.mode) == Mode::Socket {
+    if let Some(target) = &args.target {
+        flags.push_str(&format!(" --target {}", target.display()));
+    } else if mode(args) == Mode::Socket {
         flags.push_str(" --mode socket");
+    }
+    if args.patience != pace::PATIENCE {
+        flags.push_str(&format!(" --patience {}ms", args.patience.as_millis()));
     }
     if let Some(cases) = &args.chosen.cases {
         flags.push_str(&format!(" --cases {}", cases.display()));
@@ -244,7 +272,7 @@ fn schema() -> Result<u8, Stop> {
 fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
     let scenarios = scenarios(&args.chosen)?;
     let options = Options { seed: args.seed, workers: workers(None), ..Options::default() };
-    let usage = |error: run::Error| Stop(exit::USAGE, format!("crosstalk: {error}"));
+    let usage = |error: UnknownIsolation| Stop(exit::USAGE, format!("crosstalk: {error}"));
     let mut broken = None;
     run::play(&run::plan(&scenarios, &options), &options, |report| match report.verdict.word() {
         "pass" | "not-applicable" => ControlFlow::Continue(()),
@@ -253,8 +281,7 @@ fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
                 Some(format!("the strict hub must pass first: {} [{}] {word}", report.scenario.id.value, report.cell));
             ControlFlow::Break(())
         }
-    })
-    .map_err(usage)?;
+    });
     if let Some(message) = broken {
         return Err(Stop(exit::FAILED, message));
     }

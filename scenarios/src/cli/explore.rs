@@ -74,14 +74,8 @@ fn users(text: &str) -> Result<RangeInclusive<usize>, String> {
 /// Searches, shrinks what failed, writes its file; the exit code.
 pub(super) fn explore(args: &ExploreArgs) -> Result<u8, Stop> {
     let time = args.time.or_else(|| args.cases.is_none().then_some(WHILE));
-    let search = Search {
-        isolation: args.isolation.clone(),
-        seed: args.seed,
-        users: args.users.clone(),
-        cases: args.cases,
-        time,
-        workers: workers(args.workers),
-    };
+    let search =
+        Search { seed: args.seed, users: args.users.clone(), cases: args.cases, time, workers: workers(args.workers) };
     let stage =
         Stage::new(args.isolation.as_deref()).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
     let interrupted = interrupt()?;
@@ -90,7 +84,7 @@ pub(super) fn explore(args: &ExploreArgs) -> Result<u8, Stop> {
     writeln!(out, "conformance {}   target reference hub, {target}   seed {}", env!("CARGO_PKG_VERSION"), args.seed)?;
     writeln!(out, "   Plan  {}\n", planned(&search))?;
     let mut news = News::begin();
-    let searched = search.run(|programs| {
+    let searched = search.run(&stage, |programs| {
         let told = news.tell(&mut out, programs);
         if told.is_err() || interrupted.load(Ordering::Relaxed) {
             ControlFlow::Break(())
@@ -98,7 +92,6 @@ pub(super) fn explore(args: &ExploreArgs) -> Result<u8, Stop> {
             ControlFlow::Continue(())
         }
     });
-    let searched = searched.map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
     news.end(&mut out)?;
     match searched {
         Searched::Nothing { programs } => {

@@ -34,7 +34,7 @@ pub fn rng(seed: u64, cell: &Cell, purpose: &str) -> ChaCha8Rng {
 }
 
 /// Invents everything that is declared before the first byte.
-pub fn facts(cell: &Cell, seed: u64, promises: Promises) -> Facts {
+pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
     let mut rng = rng(seed, cell, "cast");
     let scenario = &cell.scenario;
     let secrets: BTreeMap<(&str, &str), String> = scenario
@@ -56,7 +56,8 @@ pub fn facts(cell: &Cell, seed: u64, promises: Promises) -> Facts {
         sharing: promises.sharing,
         identity_headers: promises.identity_headers,
         refusals: promises.refusals,
-        naming: promises.naming.to_owned(),
+        logs: promises.logs,
+        naming: promises.naming.clone(),
         keys: keys.collect(),
         tokens: tokens(scenario, &mut rng),
         service_tokens: service_tokens(cell, &mut rng),

@@ -28,6 +28,8 @@ pub struct Endpoint {
     pub authority: String,
     /// The path, from the slash.
     pub path: String,
+    /// The header in which a key is shown here, and its value with `{key}`; `None` is `authorization: Bearer {key}`.
+    pub header: Option<(String, String)>,
 }
 
 /// What connects the actors with the target.
@@ -65,6 +67,23 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl Endpoint {
+    /// A place where keys are bearer tokens.
+    pub fn at(wire: &Wire, authority: &str, path: &str) -> Self {
+        Self { wire: wire.clone(), authority: authority.to_owned(), path: path.to_owned(), header: None }
+    }
+
+    /// The request with its bearer token in the header that is used here.
+    pub fn address(&self, mut outgoing: Outgoing) -> Outgoing {
+        if let Some((name, value)) = &self.header {
+            for header in &mut outgoing.headers {
+                if let Some(key) = header.1.strip_prefix("Bearer ").filter(|_| header.0 == "authorization") {
+                    *header = (name.clone(), value.replace("{key}", key));
+                }
+            }
+        }
+        outgoing
+    }
+
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         Ok(match &self.wire {
             Wire::InProcess(network) => Box::new(network.connect(&self.authority)?),

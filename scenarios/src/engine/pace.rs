@@ -11,16 +11,16 @@ use tokio::time;
 
 /// Virtual time that passes while one waits for quiet.
 const QUIET: Duration = Duration::from_millis(1);
-/// Real time after which an answer is given up. Generous: it is only ever spent on a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Real time after which an answer is given up, where nothing else is said. Generous: it is only ever spent on a failure.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The clock that a cell is played by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
     /// Paused clock, one thread.
     Virtual,
-    /// The wall's.
-    Real,
+    /// The wall's, and how long an answer may take by it.
+    Real(Duration),
 }
 
 impl Pace {
@@ -28,7 +28,7 @@ impl Pace {
     pub async fn within<F: Future>(self, future: F) -> Option<F::Output> {
         let deadline = match self {
             Pace::Virtual => QUIET,
-            Pace::Real => PATIENCE,
+            Pace::Real(patience) => patience,
         };
         time::timeout(deadline, future).await.ok()
     }
@@ -38,7 +38,21 @@ impl Pace {
     pub async fn settle(self) {
         match self {
             Pace::Virtual => time::sleep(QUIET).await,
-            Pace::Real => tokio::task::yield_now().await,
+            Pace::Real(_) => tokio::task::yield_now().await,
+        }
+    }
+
+    /// Whether the clock is the wall's.
+    pub fn is_real(self) -> bool {
+        self != Pace::Virtual
+    }
+
+    /// The same clock for one who has just waited in vain: a tenth of the patience.
+    #[must_use]
+    pub fn hurried(self) -> Self {
+        match self {
+            Pace::Virtual => Pace::Virtual,
+            Pace::Real(patience) => Pace::Real(patience / 10),
         }
     }
 }

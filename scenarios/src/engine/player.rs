@@ -137,6 +137,7 @@ impl<'s> Player<'s> {
     /// Sends one request of an actor.
     pub(super) fn send(&self, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
         let endpoint = self.stage.endpoints.get(&address.route).ok_or(Outcome::Done)?;
+        let outgoing = endpoint.address(outgoing);
         Ok(Call::send(&self.stage.recorder, endpoint.clone(), address, outgoing))
     }
 

@@ -11,15 +11,15 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    target::{Provision, Running, reference::Reference},
+    target::{Guest, Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
 
 /// What stands between the actors and the upstreams.
 #[derive(Debug, Clone)]
 pub enum Front {
-    /// The reference hub.
-    Reference(Reference),
+    /// What is judged.
+    Target(Target),
     /// Nothing: a control run.
     Nothing,
 }
@@ -35,6 +35,10 @@ pub struct Stage {
     pub fakes: BTreeMap<String, Arc<Fake>>,
     /// Where actors reach each upstream: through the target, or straight.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Keys that the target chose itself, by actor.
+    pub keys: BTreeMap<String, String>,
+    /// The target's process, where it has one.
+    pub guest: Option<Guest>,
     /// The clock it runs by.
     pub pace: Pace,
 }
@@ -54,7 +58,7 @@ impl Stage {
         let news = Arc::new(Notify::new());
         let wire = match pace {
             Pace::Virtual => Wire::InProcess(Arc::new(Network::new())),
-            Pace::Real => Wire::Tcp,
+            Pace::Real(_) => Wire::Tcp,
         };
         let mut fakes = BTreeMap::new();
         let mut addresses = BTreeMap::new();
@@ -74,24 +78,30 @@ impl Stage {
             addresses.insert(name.clone(), address.map_err(|error| format!("upstream `{name}`: {error}"))?);
             fakes.insert(name.clone(), fake);
         }
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, seed };
-        let Running { endpoints } = match front {
-            Front::Reference(reference) => reference.start(&provision).await?,
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
+        let Running { endpoints, keys, guest } = match front {
+            Front::Target(target) => target.start(&provision).await?,
             Front::Nothing => straight(&provision),
         };
-        Ok(Self { recorder, news, fakes, endpoints, pace })
+        Ok(Self { recorder, news, fakes, endpoints, keys, guest, pace })
+    }
+}
+
+impl Stage {
+    /// Ends the target's process and waits for its last words.
+    pub async fn close(self) {
+        if let Some(guest) = self.guest {
+            guest.leave().await;
+        }
     }
 }
 
 /// No target: every actor reaches the upstreams themselves.
 fn straight(provision: &Provision<'_>) -> Running {
-    let endpoint = |authority: &String| Endpoint {
-        wire: provision.wire.clone(),
-        authority: authority.clone(),
-        path: "/mcp".into(),
-    };
+    let endpoint = |authority: &str| Endpoint::at(provision.wire, authority, "/mcp");
     Running {
         endpoints: provision.upstreams.iter().map(|(name, authority)| (name.clone(), endpoint(authority))).collect(),
+        ..Running::default()
     }
 }
 

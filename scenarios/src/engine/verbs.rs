@@ -6,7 +6,6 @@ use super::{
     call::{Address, Call},
     client::{Outgoing, Reply},
     envelope::{self, Credentials},
-    pace::Pace,
     player::{NoSession, Player},
 };
 use crate::{
@@ -250,7 +249,7 @@ impl Player<'_> {
             Err(outcome) => return outcome,
         };
         let wanted = step.expect.iter().any(|e| matches!(e.value, Expectation::Canceled(n) if n > 0));
-        if wanted && self.stage.pace == Pace::Real {
+        if wanted && self.stage.pace.is_real() {
             self.until(|events| counts::cancels_seen(events, &upstream) > 0).await;
         }
         self.stage.pace.settle().await;
@@ -279,7 +278,7 @@ impl Player<'_> {
     /// sessions: the census waits until it sees what the file promises, or patience ends.
     async fn census(&self, step: &Step, upstream: &str) -> Outcome {
         self.stage.pace.settle().await;
-        if self.stage.pace == Pace::Real {
+        if self.stage.pace.is_real() {
             let promised = step.expect.iter().find_map(|e| match e.value {
                 Expectation::Sessions { opened, open } => Some((opened, open)),
                 _ => None,

@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     registry::Registry,
-    run::{CellReport, Error, Options, Verdict, cell::Control, workers::caught},
-    target::reference::Reference,
+    run::{CellReport, Options, Verdict, cell::Control, workers::caught},
+    target::{Target, reference::UnknownIsolation},
 };
 
 /// Every so-many-th program is also played by each user alone: the model of what must be answered is held against
@@ -39,8 +39,6 @@ const CONTROLLED: u64 = 16;
 /// What is searched.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Preset or defect of the reference hub; strict where none.
-    pub isolation: Option<String>,
     /// Decides all programs.
     pub seed: u64,
     /// How many users a program has.
@@ -84,7 +82,7 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Stage {
     registry: Registry,
-    target: Reference,
+    options: Options,
 }
 
 impl Stage {
@@ -92,8 +90,9 @@ impl Stage {
     ///
     /// # Errors
     /// There is none of this name.
-    pub fn new(isolation: Option<&str>) -> Result<Self, Error> {
-        Ok(Self { registry: Registry::embedded(), target: Reference::new(isolation)? })
+    pub fn new(isolation: Option<&str>) -> Result<Self, UnknownIsolation> {
+        let options = Options { target: Target::reference(isolation)?, ..Options::default() };
+        Ok(Self { registry: Registry::embedded(), options })
     }
 
     /// Plays a file, and judges it.
@@ -102,7 +101,7 @@ impl Stage {
     /// What is wrong with the file, which is a fault of [`file`](super::file).
     pub fn play(&self, written: &Written, control: Control) -> Result<CellReport, String> {
         let cell = written.cell(&self.registry)?;
-        Ok(caught(&cell, &Options::default(), &self.target, control))
+        Ok(caught(&cell, &self.options, control))
     }
 }
 
@@ -126,17 +125,13 @@ impl Search {
     }
 
     /// Plays programs until one fails, a bound is reached, or `tell`, who hears of each in order, breaks off.
-    ///
-    /// # Errors
-    /// [`Error`] before anything was played.
-    pub fn run(&self, mut tell: impl FnMut(u64) -> ControlFlow<()>) -> Result<Searched, Error> {
-        let stage = Stage::new(self.isolation.as_deref())?;
+    pub fn run(&self, stage: &Stage, mut tell: impl FnMut(u64) -> ControlFlow<()>) -> Searched {
         let (next, over) = (AtomicU64::new(0), AtomicBool::new(false));
         let deadline = self.time.and_then(|time| Instant::now().checked_add(time));
         let (done, results) = mpsc::channel();
-        Ok(thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..self.workers.get() {
-                let (done, next, over, stage) = (done.clone(), &next, &over, &stage);
+                let (done, next, over) = (done.clone(), &next, &over);
                 scope.spawn(move || {
                     let strategy = programs(self.users.clone());
                     while !over.load(Ordering::Relaxed) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
@@ -154,7 +149,7 @@ impl Search {
             let searched = first_failing(&results, &mut tell);
             over.store(true, Ordering::Relaxed);
             searched
-        }))
+        })
     }
 
     fn one(&self, stage: &Stage, strategy: &BoxedStrategy<Program>, number: u64) -> Result<(), Box<Searched>> {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::trace::{
     Event, Index,
+    facts::Logs,
     index::{Answer, MarkKind, Message, header},
     sight::Sight,
 };
@@ -130,6 +131,9 @@ impl Secrets {
         let headline = format!("the log shows {what}");
         let mut finding = Finding::new(Oracle::Secrets, Kind::Leak, step, at, headline);
         finding.crossing = Some(Crossing { what, owner, reached: "whoever reads the log".to_owned() });
+        if index.facts.logs == Logs::NotPromised {
+            finding.severity = Severity::Warning;
+        }
         Some(finding.because("no credential, key, session id or user's data in a log", shown.trim_end()))
     }
 }

@@ -16,10 +16,10 @@ use crate::{
     },
     oracles::{self, Finding, Severity},
     scenario::model::{Action, Need},
-    target::{Promises, reference::Reference},
+    target::Promises,
     trace::{
         Event, Trace,
-        facts::{IdentityHeaders, Refusals, Sharing},
+        facts::{IdentityHeaders, Logs, Refusals, Sharing},
         recorder::Recorder,
     },
 };
@@ -37,10 +37,10 @@ pub enum Control {
 }
 
 /// Plays and judges one cell.
-pub fn report(cell: &Cell, options: &Options, target: &Reference, control: Control) -> CellReport {
-    let (verdict, trace) = match not_applicable(cell, options.mode) {
+pub fn report(cell: &Cell, options: &Options, control: Control) -> CellReport {
+    let (verdict, trace) = match not_applicable(cell, options) {
         Some(reason) => (Verdict::NotApplicable { reason }, None),
-        None => match played(cell, options, target, control) {
+        None => match played(cell, options, control) {
             Ok((verdict, trace)) => (verdict, Some(trace)),
             Err(verdict) => (verdict, None),
         },
@@ -48,19 +48,22 @@ pub fn report(cell: &Cell, options: &Options, target: &Reference, control: Contr
     CellReport { scenario: cell.scenario.clone(), cell: cell.name.clone(), seed: options.seed, verdict, trace }
 }
 
-fn not_applicable(cell: &Cell, mode: Mode) -> Option<String> {
+fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
     let moves_clock = cell.scenario.steps.iter().any(|step| matches!(step.action, Action::AdvanceClock(_)));
     let needs_clock = cell.scenario.needs.iter().any(|need| need.value == Need::Clock);
-    (mode == Mode::Socket && (moves_clock || needs_clock))
-        .then(|| "needs `clock`: over sockets nobody can move the target's clock".to_owned())
+    if options.mode == Mode::Socket && (moves_clock || needs_clock) {
+        return Some("needs `clock`: over sockets nobody can move the target's clock".to_owned());
+    }
+    options.target.declines(cell)
 }
 
-fn played(cell: &Cell, options: &Options, target: &Reference, control: Control) -> Result<(Verdict, Trace), Verdict> {
-    let among = Setting { front: Front::Reference(target.clone()), promises: target.promises(), alone: None };
+fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
+    let target = &options.target;
+    let among = Setting { front: Front::Target(target.clone()), promises: target.promises(), alone: None };
     let trace = among.play(cell, options)?;
     let mut alone = Vec::new();
     for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
-        let by_itself = Setting { front: Front::Nothing, promises: NOTHING, alone: Some(user) };
+        let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
         alone.push(by_itself.play(cell, options)?);
     }
     if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
@@ -71,12 +74,15 @@ fn played(cell: &Cell, options: &Options, target: &Reference, control: Control) 
 }
 
 /// A user alone, straight at the upstreams, is promised nothing but an answer.
-const NOTHING: Promises = Promises {
-    sharing: Sharing::Shared,
-    identity_headers: IdentityHeaders::NotPromised,
-    refusals: Refusals::Similar,
-    naming: "{name}",
-};
+fn nothing() -> Promises {
+    Promises {
+        sharing: Sharing::Shared,
+        identity_headers: IdentityHeaders::NotPromised,
+        refusals: Refusals::Similar,
+        logs: Logs::NotPromised,
+        naming: "{name}".to_owned(),
+    }
+}
 
 fn blame(finding: &Finding) -> String {
     format!(
@@ -112,16 +118,18 @@ impl Setting<'_> {
     fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, Verdict> {
         let pace = match options.mode {
             Mode::InProcess => Pace::Virtual,
-            Mode::Socket => Pace::Real,
+            Mode::Socket => Pace::Real(options.patience),
         };
         let seed = cell.seed(options.seed);
-        let facts = cast::facts(cell, seed, self.promises);
+        let mut facts = cast::facts(cell, seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
             let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
+            facts.keys.extend(stage.keys.clone());
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            stage.close().await;
             Ok(())
         });
         drop(runtime);
@@ -163,7 +171,7 @@ impl io::Write for Lines {
 fn runtime(pace: Pace) -> io::Result<Runtime> {
     let mut builder = Builder::new_current_thread();
     builder.enable_all();
-    if pace == Pace::Virtual {
+    if !pace.is_real() {
         builder.start_paused(true);
     }
     builder.build()

@@ -12,7 +12,7 @@ pub mod plan;
 pub mod verdict;
 pub mod workers;
 
-pub use options::{Error, Mode, Options};
+pub use options::{Mode, Options};
 pub use plan::{Cell, plan};
 pub use verdict::{CellReport, Verdict};
 pub use workers::play;

@@ -1,22 +1,24 @@
 //! What a run is asked to do.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::target::reference::UnknownIsolation;
+use crate::{engine::pace, target::Target};
 
 /// How cells are played, and against what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Preset or defect of the reference hub; `None` is the strict hub.
-    pub isolation: Option<String>,
+    /// What is judged.
+    pub target: Target,
     /// Decides marks, secrets, sampled orders, chunk borders, answer forms and the hub's yields.
     pub seed: u64,
     /// Over what kind of wire and clock.
     pub mode: Mode,
     /// How many cells are played side by side.
     pub workers: NonZeroUsize,
+    /// How long an answer may take over sockets.
+    pub patience: Duration,
 }
 
 /// Over what kind of wire and clock a cell is played.
@@ -33,14 +35,6 @@ pub enum Mode {
 impl Default for Options {
     fn default() -> Self {
         let workers = NonZeroUsize::new(2).expect("two is not zero");
-        Self { isolation: None, seed: 0, mode: Mode::InProcess, workers }
+        Self { target: Target::strict(), seed: 0, mode: Mode::InProcess, workers, patience: pace::PATIENCE }
     }
-}
-
-/// Why a run cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// `--isolation` names nothing that the reference hub knows.
-    #[error(transparent)]
-    Isolation(#[from] UnknownIsolation),
 }

@@ -13,31 +13,22 @@ use std::{
 };
 
 use super::{
-    Cell, CellReport, Error, Options, Verdict,
+    Cell, CellReport, Options, Verdict,
     cell::{self, Control},
 };
-use crate::target::reference::Reference;
 
 /// Plays all cells and tells each report in plan order, until `tell` breaks off.
-///
-/// # Errors
-/// [`Error`] before anything was played.
-pub fn play(
-    cells: &[Cell],
-    options: &Options,
-    mut tell: impl FnMut(CellReport) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    let target = Reference::new(options.isolation.as_deref())?;
+pub fn play(cells: &[Cell], options: &Options, mut tell: impl FnMut(CellReport) -> ControlFlow<()>) {
     let next = AtomicUsize::new(0);
     let (done, reports) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..options.workers.get() {
-            let (done, next, target) = (done.clone(), &next, &target);
+            let (done, next) = (done.clone(), &next);
             scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(cell) = cells.get(number) else { break };
-                    if done.send((number, caught(cell, options, target, Control::EveryUser))).is_err() {
+                    if done.send((number, caught(cell, options, Control::EveryUser))).is_err() {
                         break; // Nobody listens any more.
                     }
                 }
@@ -48,7 +39,6 @@ pub fn play(
         next.store(cells.len(), Ordering::Relaxed);
         drop(reports);
     });
-    Ok(())
 }
 
 fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut(CellReport) -> ControlFlow<()>) {
@@ -66,8 +56,8 @@ fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut
 }
 
 /// A panic anywhere in a cell is told as that cell's outcome; the others go on.
-pub(crate) fn caught(cell: &Cell, options: &Options, target: &Reference, control: Control) -> CellReport {
-    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, target, control))).unwrap_or_else(|panic| CellReport {
+pub(crate) fn caught(cell: &Cell, options: &Options, control: Control) -> CellReport {
+    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, control))).unwrap_or_else(|panic| CellReport {
         scenario: cell.scenario.clone(),
         cell: cell.name.clone(),
         seed: options.seed,

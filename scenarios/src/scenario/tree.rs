@@ -1,6 +1,6 @@
 //! YAML as a tree of nodes that know where they stand.
 //!
-//! Anchors, aliases, tags and several documents are refused: a scenario is read by people.
+//! Anchors, aliases, tags and several documents are refused: these files are read by people.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ pub fn read(text: &Arc<str>) -> Result<Node, NoTree> {
         match event {
             Event::StreamEnd => break,
             Event::DocumentStart(_) if document.is_some() => {
-                return Err(NoTree { message: "a file holds one scenario".into(), span });
+                return Err(NoTree { message: "a file holds one document".into(), span });
             }
             Event::DocumentStart(_) => {
                 let (event, span) = reader.next()?;
@@ -125,13 +125,13 @@ impl<'t> Reader<'t> {
         }
         let node = match event {
             Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return refused("tags are not used in scenarios");
+                return refused("tags are not used here");
             }
             Event::Scalar(_, _, 1.., _)
             | Event::SequenceStart(1.., _)
             | Event::MappingStart(1.., _)
             | Event::Alias(_) => {
-                return refused("anchors and aliases are not used in scenarios");
+                return refused("anchors and aliases are not used here");
             }
             Event::Scalar(text, style, ..) => Node { value: scalar(&text, style), span },
             Event::SequenceStart(..) => self.list(span)?,

@@ -1,9 +1,22 @@
 //! What is judged: the reference hub, or (for control runs) nothing between actor and upstream.
 //!
+//! - [`kind`]: which target it is, and what the engine asks of any of them.
 //! - [`provision`]: what a target is told before it starts, the same for every target.
+//! - [`file`]: target files; [`hub`]: a hub that one describes, started for one cell; [`declines`]: what it is not asked.
+//!   [`provisioning`]: the requests and commands that tell it about users and upstreams.
+//! - [`process`]: somebody else's program, started and ended; [`ready`]: when it can be used; [`ports`]: where it listens.
 //! - [`mod@reference`]: the hub of this repository, the only file of the suite that names it.
 
+pub mod declines;
+pub mod file;
+pub mod hub;
+pub mod kind;
+pub mod ports;
+pub mod process;
 pub mod provision;
+mod provisioning;
+pub mod ready;
 pub mod reference;
 
-pub use provision::{Promises, Provision, Running};
+pub use kind::Target;
+pub use provision::{Guest, Promises, Provision, Running};

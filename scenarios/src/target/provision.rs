@@ -1,17 +1,22 @@
 //! What a target is told before it starts, and what the engine needs of it once it runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::process::{Process, Stopped};
 use crate::{
     engine::client::{Endpoint, Wire},
     trace::{
         Facts,
-        facts::{IdentityHeaders, Refusals, Sharing},
+        facts::{IdentityHeaders, Logs, Refusals, Sharing},
+        recorder::Recorder,
     },
 };
 
 /// What a target promises. What it does not promise is not held against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promises {
     /// What it keeps apart.
     pub sharing: Sharing,
@@ -19,8 +24,10 @@ pub struct Promises {
     pub identity_headers: IdentityHeaders,
     /// How alike its refusals are.
     pub refusals: Refusals,
+    /// Whether its log holds no secret.
+    pub logs: Logs,
     /// How it names what belongs to one of several upstreams: `{upstream}__{name}`.
-    pub naming: &'static str,
+    pub naming: String,
 }
 
 /// Everything that a target is configured with for one cell.
@@ -32,13 +39,38 @@ pub struct Provision<'f> {
     pub upstreams: &'f BTreeMap<String, String>,
     /// What connects everything in this cell.
     pub wire: &'f Wire,
+    /// Where a target's output is written down.
+    pub recorder: &'f Recorder,
     /// Seed for the target's own randomness, where it can be given one.
     pub seed: u64,
 }
 
-/// A target that runs, until the cell's runtime ends.
-#[derive(Debug)]
+/// A target that runs.
+#[derive(Debug, Default)]
 pub struct Running {
     /// Its route for each upstream, and for each group of them.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Keys that it chose itself, by actor, instead of those of the facts.
+    pub keys: BTreeMap<String, String>,
+    /// What has to be ended with the cell; `None` is a target that ends with the cell's runtime.
+    pub guest: Option<Guest>,
+}
+
+/// A process of a target's own, and what is to be tidied up after it.
+#[derive(Debug)]
+pub struct Guest {
+    /// The process; `None` for one that is somebody else's.
+    pub process: Option<Process>,
+    /// How it is asked to end, and how long that may take.
+    pub farewell: (Signal, Duration),
+    /// Its folder, removed with the guest.
+    pub folder: TempDir,
+}
+
+impl Guest {
+    /// Ends the process; afterwards everything it said is recorded.
+    pub async fn leave(self) -> Option<Stopped> {
+        let (signal, grace) = self.farewell;
+        Some(self.process?.stop(signal, grace).await)
+    }
 }

@@ -25,7 +25,7 @@ use crate::{
         client::{Endpoint, Wire},
     },
     scenario::{grammar, model::CredentialMode},
-    trace::facts::{IdentityHeaders, Refusals, Sharing},
+    trace::facts::{IdentityHeaders, Logs, Refusals, Sharing},
 };
 
 pub use hub::isolation::{Defect, UnknownIsolation};
@@ -39,6 +39,7 @@ const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 #[derive(Debug, Clone)]
 pub struct Reference {
     isolation: Isolation,
+    title: String,
 }
 
 /// Every defect that the reference hub can be given.
@@ -52,7 +53,18 @@ impl Reference {
     /// # Errors
     /// [`UnknownIsolation`] with the nearest names.
     pub fn new(isolation: Option<&str>) -> Result<Self, UnknownIsolation> {
-        Ok(Self { isolation: isolation.map_or(Ok(Isolation::STRICT), Isolation::from_name)? })
+        let title = format!("reference hub, {}", isolation.unwrap_or("strict"));
+        Ok(Self { isolation: isolation.map_or(Ok(Isolation::STRICT), Isolation::from_name)?, title })
+    }
+
+    /// The hub without a defect.
+    pub fn strict() -> Self {
+        Self { isolation: Isolation::STRICT, title: "reference hub, strict".to_owned() }
+    }
+
+    /// What a report calls it.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
     /// It promises everything.
@@ -61,7 +73,8 @@ impl Reference {
             sharing: Sharing::PerSession,
             identity_headers: IdentityHeaders::Promised,
             refusals: Refusals::Identical,
-            naming: "{upstream}__{name}",
+            logs: Logs::Promised,
+            naming: "{upstream}__{name}".to_owned(),
         }
     }
 
@@ -87,10 +100,11 @@ impl Reference {
                 address.to_string()
             }
         };
-        let endpoint = |path: String| Endpoint { wire: provision.wire.clone(), authority: authority.clone(), path };
+        let endpoint = |path: String| Endpoint::at(provision.wire, &authority, &path);
         let routes = provision.upstreams.keys().chain(provision.facts.scenario.groups.keys());
         let routes = routes.map(|name| (name.clone(), endpoint(format!("/mcp/{name}"))));
-        Ok(Running { endpoints: routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect() })
+        let endpoints = routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect();
+        Ok(Running { endpoints, ..Running::default() })
     }
 }
 

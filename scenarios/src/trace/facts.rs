@@ -27,6 +27,9 @@ pub struct Facts {
     pub identity_headers: IdentityHeaders,
     /// Whether a foreign session must look exactly like an unknown one, or merely be refused.
     pub refusals: Refusals,
+    /// Whether the target promises to keep secrets out of its log.
+    #[serde(default)]
+    pub logs: Logs,
     /// How the target names what belongs to one of several upstreams: `{upstream}__{name}`.
     pub naming: String,
     /// Hub keys: actor to secret.
@@ -69,6 +72,17 @@ pub enum Refusals {
     Identical,
     /// A difference is a warning.
     Similar,
+}
+
+/// Whether secrets stay out of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logs {
+    /// A secret in the log fails.
+    #[default]
+    Promised,
+    /// It is a warning.
+    NotPromised,
 }
 
 /// The mark behind a `$canary` form.

@@ -2,7 +2,7 @@
 //!
 //! - [`tools`]: its tools, each one request to the service with the caller's own token.
 //! - [`rest`]: the way there: a router in this process, or HTTP.
-//! - [`service`]: the service itself, with accounts, rights and issues.
+//! - [`mod@service`]: the service itself, with accounts, rights and issues.
 
 pub mod rest;
 pub mod service;

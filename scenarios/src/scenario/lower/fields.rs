@@ -12,29 +12,29 @@ use super::{
 use crate::diagnostics::nearest;
 
 /// The members of a map, with what was taken.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     members: &'n [(Spanned<String>, Node)],
     taken: BTreeSet<&'static str>,
     /// The whole map.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 impl<'n> Fields<'n> {
     /// Takes a member.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.taken.insert(key);
         self.members.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
     }
 
     /// The keys that stand there.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'n Spanned<String>> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'n Spanned<String>> {
         self.members.iter().map(|(name, _)| name)
     }
 }
 
 impl Lowering<'_> {
     /// The fields of a node that must be a map.
-    pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
+    pub(crate) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<Fields<'n>> {
         match &node.value {
             Value::Map(members) => Some(Fields { members, taken: BTreeSet::new(), span: node.span }),
             other => {
@@ -45,7 +45,7 @@ impl Lowering<'_> {
     }
 
     /// Tells of every key that nobody took.
-    pub(super) fn finish(&mut self, fields: &Fields<'_>, what: &str) {
+    pub(crate) fn finish(&mut self, fields: &Fields<'_>, what: &str) {
         for key in fields.keys() {
             if fields.taken.contains(key.value.as_str()) {
                 continue;
@@ -60,7 +60,7 @@ impl Lowering<'_> {
     }
 
     /// A member that must be there.
-    pub(super) fn required<'n>(&mut self, fields: &mut Fields<'n>, key: &'static str, what: &str) -> Option<&'n Node> {
+    pub(crate) fn required<'n>(&mut self, fields: &mut Fields<'n>, key: &'static str, what: &str) -> Option<&'n Node> {
         let found = fields.take(key);
         if found.is_none() {
             let start = Span { start: fields.span.start, end: fields.span.start + 1 };

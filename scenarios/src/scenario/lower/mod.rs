@@ -12,6 +12,7 @@ mod steps;
 mod whole;
 mod words;
 
+pub(crate) use fields::Fields;
 pub use words::duration;
 
 use super::{
@@ -41,22 +42,22 @@ pub fn load(source: &Source, registry: &Registry) -> Result<Scenario, Vec<Diagno
     }
 }
 
-/// One file being lowered.
-struct Lowering<'s> {
-    source: &'s Source,
-    registry: &'s Registry,
-    found: Vec<Diagnostic>,
+/// One file being lowered; a target file is read with the same words.
+pub(crate) struct Lowering<'s> {
+    pub(crate) source: &'s Source,
+    pub(crate) registry: &'s Registry,
+    pub(crate) found: Vec<Diagnostic>,
 }
 
 impl Lowering<'_> {
     /// Notes a problem and goes on.
-    fn wrong(&mut self, code: &str, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn wrong(&mut self, code: &str, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.found.push(Diagnostic::error(code, message, self.source, span));
         self.found.last_mut().expect("one was pushed")
     }
 
     /// Notes a problem with what to do.
-    fn wrong_help(&mut self, code: &str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn wrong_help(&mut self, code: &str, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.wrong(code, span, message).help = Some(help.into());
     }
 }

@@ -22,7 +22,7 @@ pub fn duration(text: &str) -> Option<Duration> {
 
 impl Lowering<'_> {
     /// A text.
-    pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+    pub(crate) fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         match &node.value {
             Value::Text(text) => Some(Spanned::new(text.clone(), node.span)),
             other => {
@@ -33,7 +33,7 @@ impl Lowering<'_> {
     }
 
     /// A number that is not negative.
-    pub(super) fn count(&mut self, node: &Node, what: &str) -> Option<u64> {
+    pub(crate) fn count(&mut self, node: &Node, what: &str) -> Option<u64> {
         match &node.value {
             Value::Number(number) if *number >= 0 => u64::try_from(*number).ok(),
             other => {
@@ -48,7 +48,7 @@ impl Lowering<'_> {
     }
 
     /// A duration with its unit.
-    pub(super) fn time(&mut self, node: &Node, what: &str) -> Option<Duration> {
+    pub(crate) fn time(&mut self, node: &Node, what: &str) -> Option<Duration> {
         let parsed = match &node.value {
             Value::Text(text) => duration(text),
             _ => None,
@@ -65,7 +65,7 @@ impl Lowering<'_> {
     }
 
     /// One text, or a list of them.
-    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<Spanned<String>> {
+    pub(crate) fn texts(&mut self, node: &Node, what: &str) -> Vec<Spanned<String>> {
         match &node.value {
             Value::List(items) => items.iter().filter_map(|item| self.text(item, what)).collect(),
             _ => self.text(node, what).into_iter().collect(),
@@ -73,7 +73,7 @@ impl Lowering<'_> {
     }
 
     /// A word out of a closed list.
-    pub(super) fn word<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Option<T> {
         let Spanned { value, span } = self.text(node, what)?;
         let found = known.iter().find(|(name, _)| *name == value).map(|(_, word)| word.clone());
         if found.is_none() {
@@ -84,7 +84,7 @@ impl Lowering<'_> {
     }
 
     /// A name that nothing goes by.
-    pub(super) fn unknown(&mut self, code: &str, name: &Spanned<String>, what: &str, known: &[&str]) {
+    pub(crate) fn unknown(&mut self, code: &str, name: &Spanned<String>, what: &str, known: &[&str]) {
         let help = match nearest(&name.value, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("there is no {what} here at all"),

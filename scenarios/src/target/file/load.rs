@@ -1,0 +1,448 @@
+//! From the text of a target file to its model. Every problem is told in one go, each with its line.
+
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+
+use globset::Glob;
+use rustix::process::Signal;
+
+use super::{
+    fill::placeholders,
+    model::{HubFile, Life, Naming, Reach, Ready, Start, Template, Written},
+    words,
+};
+use crate::{
+    diagnostics::{Diagnostic, nearest},
+    registry::Registry,
+    scenario::{
+        lower::{Fields, Lowering},
+        source::{Source, Span, Spanned},
+        tree::{self, Node, Value},
+    },
+    target::Promises,
+    trace::facts::{IdentityHeaders, Logs, Refusals, Sharing},
+};
+
+/// How long a hub may take to be ready, and to end, where the file says nothing.
+const WITHIN: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Loads a target file that describes a hub.
+///
+/// # Errors
+/// Everything that is wrong with it and with its templates; a syntax error comes alone.
+pub fn load(source: &Source, folder: &Path) -> Result<HubFile, Vec<Diagnostic>> {
+    let root = tree::read(&source.text).map_err(|wrong| {
+        vec![
+            Diagnostic::error("S001", wrong.message, source, wrong.span)
+                .help("mend the YAML; nothing after this place was read"),
+        ]
+    })?;
+    let registry = Registry::default();
+    let mut loading = Loading { lowering: Lowering { source, registry: &registry, found: Vec::new() }, folder };
+    let file = loading.file(&root);
+    let mut found = loading.lowering.found;
+    found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+    match file {
+        Some(file) if found.is_empty() => Ok(file),
+        _ => Err(found),
+    }
+}
+
+/// One target file being loaded.
+pub(super) struct Loading<'s> {
+    pub(super) lowering: Lowering<'s>,
+    folder: &'s Path,
+}
+
+impl Loading<'_> {
+    fn file(&mut self, root: &Node) -> Option<HubFile> {
+        let mut fields = self.lowering.map(root, "a target file")?;
+        let name = self.lowering.required(&mut fields, "hub", "a target file");
+        let name = name.and_then(|node| self.lowering.text(node, "`hub`"));
+        let life = self.life(&mut fields);
+        let started = matches!(life, Some(Life::Started(_)));
+        let files = fields.take("files").map(|node| self.files(node)).unwrap_or_default();
+        let prepare = fields.take("prepare").map(|node| self.provisionings(node)).unwrap_or_default();
+        let provision = fields.take("provision").map(|node| self.provisionings(node)).unwrap_or_default();
+        let reach = self.lowering.required(&mut fields, "reach", "a target file").and_then(|node| self.reach(node));
+        let naming = fields.take("naming").and_then(|node| self.naming(node));
+        let naming = naming.unwrap_or_else(|| Naming::Template("{upstream}__{name}".to_owned()));
+        let promises = fields.take("promises").map(|node| self.promises(node));
+        let supports = fields.take("supports").map(|node| self.supports(node)).unwrap_or_default();
+        let unsupported = fields.take("unsupported").map(|node| self.unsupported(node)).unwrap_or_default();
+        let excluded = fields.take("excluded").map(|node| self.excluded(node)).unwrap_or_default();
+        self.lowering.finish(&fields, "a target file");
+        if !started && !files.is_empty() {
+            self.wrong(
+                fields.span,
+                "T003",
+                "files are written before a hub starts, and this one runs already",
+                "use `provision`",
+            );
+        }
+        let mut promises = promises.unwrap_or_else(default_promises);
+        if let Naming::Template(template) = &naming {
+            promises.naming.clone_from(template);
+        }
+        Some(HubFile {
+            name: name?.value,
+            source: self.lowering.source.clone(),
+            folder: self.folder.to_owned(),
+            life: life?,
+            files,
+            prepare,
+            provision,
+            reach: reach?,
+            promises,
+            naming,
+            supports,
+            unsupported,
+            excluded,
+        })
+    }
+
+    pub(super) fn wrong(&mut self, span: Span, code: &str, message: impl Into<String>, help: impl Into<String>) {
+        let start = Span { start: span.start, end: span.end.min(span.start + 1).max(span.start) };
+        self.lowering.wrong_help(code, if span.end - span.start > 200 { start } else { span }, message, help);
+    }
+
+    fn life(&mut self, fields: &mut Fields<'_>) -> Option<Life> {
+        let (start, url) = (fields.take("start"), fields.take("url"));
+        match (start, url) {
+            (Some(start), None) => self.start(start).map(Life::Started),
+            (None, Some(url)) => {
+                let url = self.lowering.text(url, "`url`")?;
+                if !url.value.starts_with("http://") {
+                    self.wrong(
+                        url.span,
+                        "T002",
+                        "a running hub is reached over plain HTTP",
+                        "write `http://host:port`",
+                    );
+                }
+                Some(Life::Running(url.value.trim_end_matches('/').to_owned()))
+            }
+            (Some(_), Some(url)) => {
+                self.wrong(url.span, "T001", "both `start` and `url`", "leave one of them out");
+                None
+            }
+            (None, None) => {
+                self.wrong(
+                    Span { start: fields.span.start, end: fields.span.start + 1 },
+                    "T001",
+                    "neither `start` nor `url`: nobody knows how to get at this hub",
+                    "add `start:` with its command, or `url:` of one that runs",
+                );
+                None
+            }
+        }
+    }
+
+    fn start(&mut self, node: &Node) -> Option<Start> {
+        let mut fields = self.lowering.map(node, "`start`")?;
+        let command = self.lowering.required(&mut fields, "command", "`start`");
+        let command = command.map(|node| self.command(node, &[])).unwrap_or_default();
+        let folder = fields.take("in").and_then(|node| self.line(node, "`in`", &[]));
+        let environment = fields.take("env").map(|node| self.lines(node, "`env`", &[])).unwrap_or_default();
+        let ready = self.lowering.required(&mut fields, "ready", "`start`").and_then(|node| self.ready(node));
+        let (signal, grace) = fields.take("stop").map_or((Signal::TERM, GRACE), |node| self.stop(node));
+        self.lowering.finish(&fields, "`start`");
+        let (ready, within) = ready?;
+        Some(Start { command, folder, environment, ready, within, signal, grace })
+    }
+
+    fn ready(&mut self, node: &Node) -> Option<(Ready, Duration)> {
+        let mut fields = self.lowering.map(node, "`ready`")?;
+        let status = fields.take("status").and_then(|node| self.status(node));
+        let http = fields.take("http").and_then(|node| self.line(node, "`http`", &[]));
+        let tcp = fields.take("tcp").and_then(|node| match node.value {
+            Value::Number(port) => Some(Spanned::new(port.to_string(), node.span)),
+            _ => self.line(node, "`tcp`", &[]),
+        });
+        let says = fields.take("says").and_then(|node| self.lowering.text(node, "`says`"));
+        let within = fields.take("within").and_then(|node| self.lowering.time(node, "`within`")).unwrap_or(WITHIN);
+        self.lowering.finish(&fields, "`ready`");
+        let ready = match (http, tcp, says) {
+            (Some(url), None, None) => Ready::Http(url, status),
+            (None, Some(port), None) => Ready::Tcp(port),
+            (None, None, Some(words)) => Ready::Says(words.value),
+            _ => {
+                let help = "add one of `http: \"{url}/health\"`, `tcp: \"{port}\"`, `says: words of a line`";
+                self.wrong(node.span, "T004", "`ready` names one sign", help);
+                return None;
+            }
+        };
+        Some((ready, within))
+    }
+
+    fn stop(&mut self, node: &Node) -> (Signal, Duration) {
+        let Some(mut fields) = self.lowering.map(node, "`stop`") else { return (Signal::TERM, GRACE) };
+        let signals = [("term", Signal::TERM), ("int", Signal::INT), ("kill", Signal::KILL)];
+        let signal = fields.take("signal").and_then(|node| self.lowering.word(node, "signal", &signals));
+        let within = fields.take("within").and_then(|node| self.lowering.time(node, "`within`"));
+        self.lowering.finish(&fields, "`stop`");
+        (signal.unwrap_or(Signal::TERM), within.unwrap_or(GRACE))
+    }
+
+    pub(super) fn status(&mut self, node: &Node) -> Option<u16> {
+        let status = self.lowering.count(node, "`status`")?;
+        let status = u16::try_from(status).ok().filter(|status| (100..600).contains(status));
+        if status.is_none() {
+            self.wrong(node.span, "T005", "no HTTP status", "write a number from 100 to 599");
+        }
+        status
+    }
+
+    fn files(&mut self, node: &Node) -> Vec<Written> {
+        let Value::List(items) = &node.value else {
+            self.wrong(
+                node.span,
+                "S002",
+                format!("`files` must be a list, and this is {}", node.value.name()),
+                "begin with `- to: name`",
+            );
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.written(item)).collect()
+    }
+
+    fn written(&mut self, node: &Node) -> Option<Written> {
+        let mut fields = self.lowering.map(node, "a file")?;
+        let to = self.lowering.required(&mut fields, "to", "a file").and_then(|node| self.lowering.text(node, "`to`"));
+        let to = to?;
+        if Path::new(&to.value).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+            self.wrong(
+                to.span,
+                "T006",
+                "a file is written below `{dir}`",
+                "write a plain name, for example `hub.json`",
+            );
+        }
+        let template = match (fields.take("template"), fields.take("text")) {
+            (Some(node), None) => self.template_file(&to.value, node),
+            (None, Some(node)) => self.template(&to.value, node),
+            _ => {
+                self.wrong(
+                    node.span,
+                    "T007",
+                    "a file has `template` or `text`",
+                    "add `template: file.json.j2` beside `to`",
+                );
+                None
+            }
+        };
+        self.lowering.finish(&fields, "a file");
+        Some(Written { to: to.value, template: template? })
+    }
+
+    /// A template in a file beside the target file.
+    fn template_file(&mut self, name: &str, node: &Node) -> Option<Template> {
+        let path = self.lowering.text(node, "`template`")?;
+        let file = self.folder.join(&path.value);
+        match fs::read_to_string(&file) {
+            Ok(text) => {
+                let source = Source { path: file.display().to_string().into(), text: text.into() };
+                self.checked(Template { name: name.to_owned(), source })
+            }
+            Err(error) => {
+                self.wrong(path.span, "T008", format!("{}: {error}", file.display()), "name a file beside this one");
+                None
+            }
+        }
+    }
+
+    /// A template in the target file itself.
+    pub(super) fn template(&mut self, name: &str, node: &Node) -> Option<Template> {
+        let text = self.lowering.text(node, "a template")?;
+        let path = format!("{}, text of {name}", self.lowering.source.path);
+        self.checked(Template { name: name.to_owned(), source: Source { path: path.into(), text: text.value.into() } })
+    }
+
+    fn checked(&mut self, template: Template) -> Option<Template> {
+        match template.check() {
+            Ok(()) => Some(template),
+            Err(told) => {
+                self.lowering.found.push(*told);
+                None
+            }
+        }
+    }
+
+    fn reach(&mut self, node: &Node) -> Option<Reach> {
+        let mut fields = self.lowering.map(node, "`reach`")?;
+        let upstream = fields.take("upstream").and_then(|node| self.line(node, "`upstream`", &["upstream"]));
+        let group = fields.take("group").and_then(|node| self.line(node, "`group`", &["group"]));
+        let all = fields.take("all").and_then(|node| self.line(node, "`all`", &[]));
+        let header = fields.take("header").map(|node| self.lines(node, "`header`", &["key"])).unwrap_or_default();
+        self.lowering.finish(&fields, "`reach`");
+        for url in [&upstream, &group, &all].into_iter().flatten() {
+            if !(url.value.starts_with("http://") || url.value.starts_with("{url}")) {
+                self.wrong(url.span, "T002", "a hub is reached over plain HTTP", "begin with `{url}` or `http://`");
+            }
+        }
+        if upstream.is_none() {
+            let help = "add `upstream: \"{url}/{upstream}/mcp\"`; a hub with one merged route only can be asked with one upstream behind it";
+            self.wrong(node.span, "T009", "`reach` does not say where an upstream is reached", help);
+        }
+        let header = header.into_iter().next().map(|(name, value)| (name.to_lowercase(), value.value));
+        Some(Reach { upstream, group, all, header })
+    }
+
+    fn naming(&mut self, node: &Node) -> Option<Naming> {
+        let text = self.lowering.text(node, "`naming`")?;
+        if text.value == "learned" {
+            return Some(Naming::Learned);
+        }
+        if !text.value.contains("{name}") {
+            self.wrong(
+                text.span,
+                "T010",
+                "`naming` has no `{name}`",
+                "write for example `{upstream}__{name}`, or `learned`",
+            );
+        }
+        Some(Naming::Template(text.value))
+    }
+
+    fn promises(&mut self, node: &Node) -> Promises {
+        let mut promises = default_promises();
+        let Some(mut fields) = self.lowering.map(node, "`promises`") else { return promises };
+        let sharing =
+            [("per-session", Sharing::PerSession), ("per-user", Sharing::PerUser), ("shared", Sharing::Shared)];
+        let identity = [("promised", IdentityHeaders::Promised), ("not-promised", IdentityHeaders::NotPromised)];
+        let refusals = [("identical", Refusals::Identical), ("similar", Refusals::Similar)];
+        let logs = [("promised", Logs::Promised), ("not-promised", Logs::NotPromised)];
+        if let Some(level) = fields.take("sharing").and_then(|node| self.lowering.word(node, "sharing level", &sharing))
+        {
+            promises.sharing = level;
+        }
+        if let Some(word) =
+            fields.take("identity-headers").and_then(|node| self.lowering.word(node, "promise", &identity))
+        {
+            promises.identity_headers = word;
+        }
+        if let Some(word) = fields.take("refusals").and_then(|node| self.lowering.word(node, "promise", &refusals)) {
+            promises.refusals = word;
+        }
+        if let Some(word) = fields.take("logs").and_then(|node| self.lowering.word(node, "promise", &logs)) {
+            promises.logs = word;
+        }
+        self.lowering.finish(&fields, "`promises`");
+        promises
+    }
+
+    fn supports(&mut self, node: &Node) -> Vec<String> {
+        let names: Vec<(&str, ())> = words::OPTIONAL.iter().map(|(name, _)| (*name, ())).collect();
+        for named in self.lowering.texts(node, "a capability") {
+            if names.iter().all(|(name, ())| *name != named.value) {
+                let known: Vec<&str> = names.iter().map(|(name, ())| *name).collect();
+                self.lowering.unknown("T011", &named, "optional capability", &known);
+            }
+        }
+        self.lowering.texts(node, "a capability").into_iter().map(|name| name.value).collect()
+    }
+
+    fn unsupported(&mut self, node: &Node) -> BTreeMap<String, String> {
+        let known: Vec<&str> = words::OPTIONAL.iter().chain(words::EXPECTED).map(|(name, _)| *name).collect();
+        let mut reasons = BTreeMap::new();
+        for (name, reason) in self.members(node, "`unsupported`") {
+            if !known.contains(&name.value.as_str()) {
+                self.lowering.unknown("T012", &name, "capability", &known);
+            }
+            reasons.insert(name.value, reason.value);
+        }
+        reasons
+    }
+
+    fn excluded(&mut self, node: &Node) -> Vec<(globset::GlobMatcher, String)> {
+        let mut excluded = Vec::new();
+        for (pattern, reason) in self.members(node, "`excluded`") {
+            match Glob::new(&pattern.value) {
+                Ok(glob) => excluded.push((glob.compile_matcher(), reason.value)),
+                Err(error) => self.wrong(
+                    pattern.span,
+                    "T013",
+                    format!("no pattern: {}", error.kind()),
+                    "write an id, for example `session/*`",
+                ),
+            }
+        }
+        excluded
+    }
+
+    /// A map of texts, each with its key.
+    fn members(&mut self, node: &Node, what: &str) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let Value::Map(members) = &node.value else {
+            self.wrong(
+                node.span,
+                "S002",
+                format!("{what} must be a map, and this is {}", node.value.name()),
+                "write `name: reason`",
+            );
+            return Vec::new();
+        };
+        members.iter().filter_map(|(name, node)| Some((name.clone(), self.lowering.text(node, what)?))).collect()
+    }
+
+    /// One line with placeholders, each of which must be known here.
+    pub(super) fn line(&mut self, node: &Node, what: &str, also: &[&'static str]) -> Option<Spanned<String>> {
+        let text = match node.value {
+            Value::Number(number) => Spanned::new(number.to_string(), node.span),
+            _ => self.lowering.text(node, what)?,
+        };
+        for (name, _) in placeholders(&text.value) {
+            let known: Vec<&str> = words::ANYWHERE.iter().map(|(name, _)| *name).chain(also.iter().copied()).collect();
+            if known.contains(&name) || name.starts_with("env.") || name.starts_with("captured.") {
+                continue;
+            }
+            let help = nearest(name, known.iter().copied()).map_or_else(
+                || format!("known here: {}", known.join(", ")),
+                |near| format!("did you mean `{{{near}}}`?"),
+            );
+            self.wrong(node.span, "T014", format!("there is no placeholder `{{{name}}}` here"), help);
+        }
+        Some(text)
+    }
+
+    /// A map of lines.
+    pub(super) fn lines(&mut self, node: &Node, what: &str, also: &[&'static str]) -> Vec<(String, Spanned<String>)> {
+        let Value::Map(members) = &node.value else {
+            self.wrong(
+                node.span,
+                "S002",
+                format!("{what} must be a map, and this is {}", node.value.name()),
+                "write `name: value`",
+            );
+            return Vec::new();
+        };
+        members.iter().filter_map(|(name, node)| Some((name.value.clone(), self.line(node, what, also)?))).collect()
+    }
+
+    /// Program and arguments: a list, or one text that is split at blanks.
+    pub(super) fn command(&mut self, node: &Node, also: &[&'static str]) -> Vec<Spanned<String>> {
+        let parts: Vec<Spanned<String>> = match &node.value {
+            Value::List(items) => items.iter().filter_map(|item| self.line(item, "an argument", also)).collect(),
+            _ => match self.line(node, "a command", also) {
+                Some(line) => {
+                    line.value.split_whitespace().map(|part| Spanned::new(part.to_owned(), line.span)).collect()
+                }
+                None => return Vec::new(),
+            },
+        };
+        if parts.is_empty() {
+            self.wrong(node.span, "T015", "an empty command", "write the program and its arguments");
+        }
+        parts
+    }
+}
+
+/// What a hub is held to where its file says nothing.
+fn default_promises() -> Promises {
+    Promises {
+        sharing: Sharing::PerSession,
+        identity_headers: IdentityHeaders::NotPromised,
+        refusals: Refusals::Similar,
+        logs: Logs::Promised,
+        naming: String::new(),
+    }
+}

@@ -1,0 +1,16 @@
+//! A target file: how a hub is started, provisioned and reached, what it promises and what it cannot do.
+//!
+//! - [`model`]: what a file says, after loading.
+//! - [`words`]: which words stand where; the documentation and the schema are made from them.
+//! - [`load`]: from text to model, every problem told with its line. [`steps`]: the requests and commands in it.
+//! - [`mod@fill`]: `{port}` and the like in single lines. [`template`]: whole files and bodies.
+
+pub mod fill;
+mod load;
+pub mod model;
+mod steps;
+pub mod template;
+pub mod words;
+
+pub use load::load;
+pub use model::HubFile;

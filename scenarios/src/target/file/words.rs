@@ -1,0 +1,64 @@
+//! Which words stand where in a target file.
+
+/// Keys at the top: name, whether it must stand there, what it is.
+pub const FILE: &[(&str, bool, &str)] = &[
+    ("hub", true, "what reports call it, with its version"),
+    ("start", false, "how it is started, once for each cell: command, in, env, ready, stop"),
+    ("url", false, "instead of `start`: where it runs already, for example `http://127.0.0.1:8080`"),
+    ("files", false, "files that are written into `{dir}` before it starts: `to`, and `template` (a file) or `text`"),
+    ("prepare", false, "commands before it starts"),
+    ("provision", false, "requests and commands once it is ready, in order"),
+    ("reach", true, "its URLs: `upstream`, `group`, `all`; and `header`, how a key is shown"),
+    ("naming", false, "how a merged route names things: `{upstream}__{name}` (default), another pattern, or `learned`"),
+    ("promises", false, "sharing, identity-headers, refusals, logs"),
+    ("supports", false, "capabilities that it has"),
+    ("unsupported", false, "capabilities that it does not have, each with the reason that is printed"),
+    ("excluded", false, "scenarios that are not played, by id or glob, each with the reason that is printed"),
+];
+
+/// Capabilities that are only asked for where `supports` lists them: what scenarios call `needs`, without the clock.
+pub const OPTIONAL: &[(&str, &str)] = &[
+    ("limits", "it can be given the limits of a scenario: `limits.session_idle` and so on"),
+    ("keys", "a user can hold several keys"),
+    ("routes", "several upstreams on routes of their own"),
+    ("groups", "several upstreams shown as one: `reach.group`, `reach.all`"),
+    ("rights", "it can be told which upstreams and tools a user may use"),
+    ("cache", "it can be told to keep lists and resources for a while"),
+];
+
+/// Capabilities that every hub is asked for unless `unsupported` names them.
+pub const EXPECTED: &[(&str, &str)] = &[
+    ("per-user", "each user's own credential goes upstream"),
+    ("shared", "one credential of the hub's own goes upstream"),
+    ("none", "no credential goes upstream"),
+    ("2025-03-26", "protocol revision"),
+    ("2025-06-18", "protocol revision"),
+    ("2025-11-25", "protocol revision"),
+    ("authentication", "it asks for keys and refuses wrong ones"),
+    ("sessions", "it gives out session ids and ends sessions by DELETE"),
+    ("unlinked", "a user may be without a credential for an upstream"),
+    ("prompts", "it passes prompts on"),
+    ("resources", "it passes resources on"),
+    ("completions", "it passes completions on"),
+    ("progress", "it passes progress on"),
+    ("cancel", "it passes cancels on"),
+    ("batches", "it takes several requests in one POST, in 2025-03-26"),
+];
+
+/// Placeholders that can stand in any line.
+pub const ANYWHERE: &[(&str, &str)] = &[
+    ("port", "a free port on 127.0.0.1, given to this cell alone"),
+    ("url", "`http://127.0.0.1:{port}`, or the `url` of the file"),
+    ("dir", "an empty folder of this cell's own"),
+    ("target", "the folder of the target file"),
+    ("secret", "a word that nobody can guess, for example for the hub's administrator"),
+    ("revision", "the protocol revision of the cell"),
+    ("credentials", "`per-user`, `shared` or `none`"),
+];
+
+/// Placeholders of a step for each user, key or upstream, and of `reach`.
+pub const OF_USER: &[&str] = &["user", "key"];
+/// The same for `for: key`.
+pub const OF_KEY: &[&str] = &["user", "key", "key.name"];
+/// The same for `for: upstream`.
+pub const OF_UPSTREAM: &[&str] = &["upstream", "upstream.url", "upstream.kind"];
