@@ -177,6 +177,7 @@ fn tell_failure(
     let isolation = args.isolation.as_ref().map(|name| format!(" --isolation {name}")).unwrap_or_default();
     let again = format!("run {}{isolation}", file.display());
     failure::whole(out, &failing, style(args.color), &again)?;
+    writeln!(out, "   file    {}", file.display())?;
     writeln!(out, "\nexplore: {programs} programs, 1 failed")?;
     Ok(match report.verdict {
         Verdict::Fail { .. } => exit::FAILED,
