@@ -190,3 +190,24 @@ fn limits(program: &Program, script: &Script) -> Option<String> {
         Limit::None | Limit::CallTimeout => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::ProptestConfig, prop_assert_eq, proptest};
+
+    use super::*;
+    use crate::explore::strategy::programs;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn every_program_is_a_file_that_says_the_same(program in programs(1..=8)) {
+            let written = Written::new(&program, &Heading::unknown("some"));
+            let cell = written.cell(&Registry::embedded());
+            let cell = cell.map_err(proptest::test_runner::TestCaseError::fail)?;
+            prop_assert_eq!(cell.scenario.steps.len(), written.steps);
+            prop_assert_eq!(cell.seed(0), program.seed);
+            prop_assert_eq!(cell.credentials, program.credentials());
+        }
+    }
+}
