@@ -10,7 +10,7 @@ use std::{
 
 /// Defects of different kinds: a table of sessions, of calls, of progress, of kept answers; rules of routes, of late
 /// answers, of retries, of keys, of what is closed.
-const DEFECTS: [&str; 10] = [
+const DEFECTS: [&str; 11] = [
     "upstream-sessions@principal",
     "in-flight@process",
     "request-ids@credential",
@@ -21,6 +21,7 @@ const DEFECTS: [&str; 10] = [
     "without/drop-late-answer",
     "without/never-retry-side-effect",
     "without/authenticate-every-request",
+    "without/close-upstream-with-owner",
 ];
 /// More programs than any of them needs with seed 0.
 const CASES: &str = "400";
@@ -74,7 +75,7 @@ fn defects_are_found_made_small_and_kept_as_files_that_fail_again() {
 fn a_search_is_told_as_it_goes() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display().to_string();
-    let args = ["explore", "--cases", "1", "--isolation", "upstream-sessions@principal", "--out", &out];
+    let args = ["explore", "--cases", CASES, "--isolation", "upstream-sessions@principal", "--out", &out];
     let explored = told(&crosstalk(&args)).replace(&out, "<folder>");
     insta::assert_snapshot!("a-search-that-finds", explored);
     insta::assert_snapshot!("what-it-found", fs::read_to_string(left_in(folder.path())).unwrap());

@@ -256,7 +256,8 @@ impl Author<'_> {
     /// How many sessions a server has seen. On the route of all it sees them when they are first needed, which is
     /// left to the hub, so then nobody counts.
     fn census(&mut self, who: Who, server: Server) {
-        if self.script.merges || self.lines.is_empty() {
+        // Where nobody has asked anything yet, a count would verify nothing.
+        if self.script.merges || self.lines.values().all(|line| line.generation == 0) {
             return;
         }
         let here = |(_, way): &&(Who, Way)| *way == Some(server);

@@ -85,11 +85,12 @@ fn what() -> impl Strategy<Value = What> {
         1 => (0..PLACES).prop_map(What::ReleaseAll),
         2 => (0..PLACES).prop_map(What::Cancel),
         1 => (0..PLACES).prop_map(What::Drop),
-        1 => Just(What::Close),
+        2 => Just(What::Close),
         1 => Just(What::Initialize),
         1 => Just(What::Wait),
         3 => intrusion().prop_map(What::Intrude),
-        1 => prop_oneof![Just(What::NoSession), Just(What::NoKey), Just(What::Census)],
+        1 => Just(What::Census),
+        1 => prop_oneof![Just(What::NoSession), Just(What::NoKey)],
     ]
 }
 
