@@ -256,7 +256,7 @@ impl Player<'_> {
             if self.stuck.contains(label) && self.stage.pace.is_real() {
                 continue; // It cannot come before the others have gone.
             }
-            if self.withdrawn.contains(label) {
+            if self.withdrawn.contains(label) || call.known().is_some() {
                 self.stage.pace.settle().await; // Its client waits for nothing any more.
             } else {
                 call.ended(self.stage.pace).await;

@@ -4,7 +4,7 @@
 //! hangs while another user's is parked upstream is how a hub that serializes its users shows.
 //! Refusals are judged in [`super::refusal`].
 
-use super::{Finding, Kind, Oracle, counts, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, counts, finding::Crossing, marks, rpc};
 use crate::{
     scenario::{
         canary,
@@ -176,6 +176,13 @@ impl<'i, 't> Promise<'i, 't> {
                 let headline = format!("{} got what must not be in the answer", self.actor());
                 let finding = self.finding(Kind::Leak, headline);
                 Some(finding.because(format!("text without {present}"), format!("{text:?}")))
+            }
+            TextMatch::Exactly(whole) => {
+                let (wanted, got) = (self.expand(whole), marks::without_last_line(text, &self.index.facts.canaries));
+                (wanted != got).then(|| {
+                    let headline = format!("{} did not get exactly what is {0}'s own", self.actor());
+                    self.finding(Kind::Loss, headline).because(format!("{wanted:?}"), format!("{got:?}"))
+                })
             }
         }
     }

@@ -18,6 +18,7 @@
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
+//! - [`marks`]: texts of two runs made comparable.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
 
 pub mod audience;
@@ -28,6 +29,7 @@ pub mod expectations;
 pub mod finding;
 pub mod identity;
 pub mod leak;
+pub mod marks;
 pub mod noninterference;
 pub mod refusal;
 pub mod rpc;

@@ -17,6 +17,11 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
     ("needs", false, "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache"),
     ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout, cache"),
+    (
+        "seed",
+        false,
+        "the seed from which runs of this file count; only where a finding depends on how tasks change places",
+    ),
     ("steps", true, "what happens, in order"),
 ];
 
@@ -65,7 +70,7 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
 
 /// What `expect` may say: name, what it means.
 pub const EXPECT: &[(&str, &str)] = &[
-    ("text", "the text of the result: what it contains, a map with `contains` or `excludes`, or `any`"),
+    ("text", "the text of the result: what it contains, a map with `contains`, `excludes` or `exactly`, or `any`"),
     ("error", "the call fails, with a message: as `text`"),
     ("tools", "names in a list of tools: `contains`, `excludes`; `db/echo` is `db`'s tool in the list of a group"),
     ("names", "the same for any list; resources and templates by their URIs"),

@@ -78,7 +78,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// `any`, a text or list that it contains, or a map with `contains` or `excludes`.
+    /// `any`, a text or list that it contains, or a map with `contains`, `excludes` or `exactly`.
     fn text_match(&mut self, node: &Node) -> Option<TextMatch> {
         let values = |texts: Vec<Spanned<String>>| texts.into_iter().map(|text| text.value).collect();
         match &node.value {
@@ -87,12 +87,14 @@ impl Lowering<'_> {
                 let mut fields = self.map(node, "a condition on a text")?;
                 let contains = fields.take("contains").map(|node| values(self.texts(node, "a part of the text")));
                 let excludes = fields.take("excludes").map(|node| values(self.texts(node, "a part of the text")));
+                let exactly = fields.take("exactly").and_then(|node| self.text(node, "the whole text"));
                 self.finish(&fields, "a condition on a text");
-                match (contains, excludes) {
-                    (Some(parts), None) => Some(TextMatch::Contains(parts)),
-                    (None, Some(parts)) => Some(TextMatch::Excludes(parts)),
+                match (contains, excludes, exactly) {
+                    (Some(parts), None, None) => Some(TextMatch::Contains(parts)),
+                    (None, Some(parts), None) => Some(TextMatch::Excludes(parts)),
+                    (None, None, Some(whole)) => Some(TextMatch::Exactly(whole.value)),
                     _ => {
-                        self.wrong("S062", node.span, "one of `contains` and `excludes` is needed");
+                        self.wrong("S062", node.span, "one of `contains`, `excludes` and `exactly` is needed");
                         None
                     }
                 }

@@ -49,6 +49,9 @@ pub enum TextMatch {
     Contains(Vec<String>),
     /// Contains none of these.
     Excludes(Vec<String>),
+    /// This and nothing else. A mark that is no canary is written `<mark>`; the last line, in which an upstream puts
+    /// the mark of the call, is left out.
+    Exactly(String),
     /// Anything at all, but it must be there.
     Any,
 }
