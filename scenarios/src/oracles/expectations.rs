@@ -4,7 +4,7 @@
 //! hangs while another user's is parked upstream is how a hub that serializes its users shows.
 //! Refusals are judged in [`super::refusal`].
 
-use super::{Finding, Kind, Oracle, counts, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, rpc};
 use crate::{
     scenario::{
         canary,
@@ -12,7 +12,7 @@ use crate::{
         source::Spanned,
     },
     trace::{
-        Exchange, Index,
+        Exchange, Index, Sharing,
         event::Outcome,
         index::{Answer, Message},
     },
@@ -273,9 +273,12 @@ impl<'i, 't> Promise<'i, 't> {
             } else {
                 (Kind::Loss, format!("`{upstream}` saw more sessions than there are owners"))
             };
-            return Some(
-                self.finding(kind, headline).because(format!("{wanted} opened"), format!("{} opened", seen.opened)),
-            );
+            let finding = self.finding(kind, headline);
+            // Fewer sessions than owners is what a target that lets them share has declared.
+            let declared = kind == Kind::Leak && self.index.facts.sharing != Sharing::PerSession;
+            let severity = if declared { Severity::Warning } else { Severity::Failure };
+            let finding = Finding { severity, ..finding };
+            return Some(finding.because(format!("{wanted} opened"), format!("{} opened", seen.opened)));
         }
         let wanted = open.filter(|wanted| *wanted != seen.open)?;
         let (kind, headline) = if seen.open > wanted {
