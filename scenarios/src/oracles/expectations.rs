@@ -104,7 +104,9 @@ impl<'i, 't> Promise<'i, 't> {
     fn unanswered(&self, exchange: Exchange) -> Finding {
         let actor = self.index.message_of(exchange).map_or_else(String::new, |m| m.actor.to_string());
         let held = self.held_before();
-        if held.is_empty() {
+        // Where the upstream's answer was spoiled, nobody stood in a line.
+        let spoiled = matches!(&self.step.action, Action::Request(request) if request.fault.is_some());
+        if held.is_empty() || spoiled {
             let finding = self.finding(Kind::Interference, format!("{actor} got no answer"));
             return finding.because("an answer", "nothing, and nothing more can come");
         }
