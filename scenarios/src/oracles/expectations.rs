@@ -4,7 +4,7 @@
 //! hangs while another user's is parked upstream is how a hub that serializes its users shows.
 //! Refusals are judged in [`super::refusal`].
 
-use super::{Finding, Kind, Oracle, counts, finding::Crossing, marks, rpc};
+use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, marks, rpc};
 use crate::{
     scenario::{
         canary,
@@ -12,7 +12,7 @@ use crate::{
         source::Spanned,
     },
     trace::{
-        Exchange, Index,
+        Exchange, Index, Sharing,
         event::Outcome,
         index::{Answer, Message},
     },
@@ -105,7 +105,9 @@ impl<'i, 't> Promise<'i, 't> {
     fn unanswered(&self, exchange: Exchange) -> Finding {
         let actor = self.index.message_of(exchange).map_or_else(String::new, |m| m.actor.to_string());
         let held = self.held_before();
-        if held.is_empty() {
+        // Where the upstream's answer was spoiled, nobody stood in a line.
+        let spoiled = matches!(&self.step.action, Action::Request(request) if request.fault.is_some());
+        if held.is_empty() || spoiled {
             let finding = self.finding(Kind::Interference, format!("{actor} got no answer"));
             return finding.because("an answer", "nothing, and nothing more can come");
         }
@@ -288,9 +290,12 @@ impl<'i, 't> Promise<'i, 't> {
             } else {
                 (Kind::Loss, format!("`{upstream}` saw more sessions than there are owners"))
             };
-            return Some(
-                self.finding(kind, headline).because(format!("{wanted} opened"), format!("{} opened", seen.opened)),
-            );
+            let finding = self.finding(kind, headline);
+            // Fewer sessions than owners is what a target that lets them share has declared.
+            let declared = kind == Kind::Leak && self.index.facts.sharing != Sharing::PerSession;
+            let severity = if declared { Severity::Warning } else { Severity::Failure };
+            let finding = Finding { severity, ..finding };
+            return Some(finding.because(format!("{wanted} opened"), format!("{} opened", seen.opened)));
         }
         let wanted = open.filter(|wanted| *wanted != seen.open)?;
         let (kind, headline) = if seen.open > wanted {

@@ -11,8 +11,8 @@ use super::{
     rpc,
 };
 use crate::trace::{
-    Index,
-    index::{Answer, Arrival, MarkKind, Message, Owner},
+    Index, Sharing,
+    index::{Answer, Arrival, Mark, MarkKind, Message, Owner},
 };
 
 /// Judges everything that was delivered.
@@ -48,6 +48,13 @@ fn sent_for_another(index: &Index<'_>, arrival: &Arrival<'_>) -> Option<Finding>
     ))
 }
 
+/// Whether a target that declares one upstream session for everybody may tell everybody: the upstream's own greeting.
+fn is_common(index: &Index<'_>, mark: &Mark<'_>) -> bool {
+    let greeting = |arrival: &Arrival<'_>| rpc::method(arrival.body).as_deref() == Some("initialize");
+    let minted = mark.minted.and_then(|minted| index.arrivals.get(&minted));
+    index.facts.sharing == Sharing::Shared && mark.kind == MarkKind::Answer && minted.is_some_and(greeting)
+}
+
 /// Headers and body in one text: a mark in a header is as much a leak as one in a body.
 pub(super) fn delivered_text(answer: &Answer<'_>) -> String {
     let mut text = String::new();
@@ -67,6 +74,7 @@ fn foreign_mark(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, d
         .marks_in(delivered)
         // What an actor sent itself it may get back: a file may name another's `$canary` in a request.
         .filter(|mark| !message.body.contains(mark.text))
+        .filter(|mark| !is_common(index, mark))
         .find(|mark| mark.owner.user().is_some_and(|user| user != receiver.user))?;
     let owner = mark.owner.user()?;
     let what = match mark.kind {

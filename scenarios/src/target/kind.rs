@@ -54,7 +54,7 @@ impl Target {
         let text =
             fs::read_to_string(path).map_err(|error| Unusable::Unread(format!("{}: {error}", path.display())))?;
         let source = Source { path: path.display().to_string().into(), text: text.into() };
-        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         file::load(&source, folder).map(|file| Self::Hub(Arc::new(file))).map_err(Unusable::Invalid)
     }
 

@@ -109,7 +109,7 @@ mod tests {
         kinds
             .into_iter()
             .flat_map(|kind| fake_upstreams::tool_names(kind).map(move |tool| (kind, tool)))
-            .map(|(kind, tool)| name(kind, &tool))
+            .map(|(kind, tool)| name(kind, tool))
             .collect()
     }
 

@@ -128,9 +128,8 @@ impl Provisioner<'_> {
             true => std::path::absolute(self.folder.join(program)).unwrap_or_else(|_| program.into()),
             false => program.into(),
         };
-        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { self.folder };
         let mut running = Command::new(&program);
-        running.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+        running.args(arguments).current_dir(self.folder).stdin(Stdio::null()).kill_on_drop(true);
         let program = program.display();
         let help = "try the command by hand";
         let output = time::timeout(PATIENCE, running.output()).await;

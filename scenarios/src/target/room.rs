@@ -153,7 +153,6 @@ impl<'p> Room<'p> {
     fn launching(&self, start: &Start) -> Result<Launch, Trouble> {
         let folder = match &start.folder {
             Some(folder) => self.file.folder.join(self.fill(folder)?),
-            None if self.file.folder.as_os_str().is_empty() => ".".into(),
             None => self.file.folder.clone(),
         };
         let mut arguments =

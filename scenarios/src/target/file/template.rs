@@ -38,7 +38,7 @@ impl Template {
                 let asked = self.source.text.get(span.range()).unwrap_or_default().trim();
                 (
                     format!("the template asks for `{asked}`, which is not there"),
-                    "there are port, url, dir, target, secret, revision, credentials, users, upstreams, groups, limits"
+                    "there are port, url, dir, target, secret, revision, credentials, env, users, upstreams, groups, limits"
                         .to_owned(),
                 )
             }
@@ -71,6 +71,9 @@ pub fn context(provision: &Provision<'_>, fixed: &super::fill::Values) -> Value 
     if let Some(port) = fixed.get("port").and_then(|port| port.parse::<u16>().ok()) {
         context.insert("port".to_owned(), json!(port));
     }
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    context.insert("env".to_owned(), environment.map(|(name, value)| (name, Value::from(value))).collect());
     context.insert("upstreams".to_owned(), provision.upstreams.keys().map(|name| upstream(provision, name)).collect());
     context.insert("users".to_owned(), facts.scenario.users.keys().map(|name| user(facts, name)).collect());
     let groups = facts.scenario.groups.iter().map(|(name, upstreams)| json!({ "name": name, "upstreams": upstreams }));
