@@ -6,6 +6,7 @@
 //! - [`run`]: scenarios spread out into cells, played and judged.
 //! - [`engine`]: how one cell is played; [`target`]: against what.
 //! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`cli`]: the command line.
+//! - [`observe`]: taps in real traffic.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod diagnostics;
 pub mod engine;
 pub mod library;
 pub mod mutants;
+pub mod observe;
 pub mod oracles;
 pub mod registry;
 pub mod report;
