@@ -121,8 +121,6 @@ fn members(value: &Value, found: &mut BTreeSet<String>) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
     use super::*;
     use crate::observe::seen::{Body, Side};
 

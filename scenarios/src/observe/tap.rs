@@ -205,8 +205,6 @@ fn headers(map: &HeaderMap) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
