@@ -8,6 +8,7 @@
 //! - [`doctor`]: what a target file lacks.
 //! - [`explore`]: random programs of many users, and the smallest that fails.
 //! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`cli`]: the command line.
+//! - [`observe`]: taps in real traffic.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod engine;
 pub mod explore;
 pub mod library;
 pub mod mutants;
+pub mod observe;
 pub mod oracles;
 pub mod registry;
 pub mod report;
