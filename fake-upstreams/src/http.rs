@@ -6,7 +6,7 @@ use axum::serve::Listener;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Limited, StreamBody};
+use http_body_util::{BodyExt, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Frame, Incoming},
     server::conn::http1,
@@ -18,8 +18,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::{
     Fake,
     fake::{
-        answer::Answer,
         server::{Arrived, Outcome},
+        streams::Streaming,
     },
 };
 
@@ -72,12 +72,11 @@ async fn accept<L: Listener>(mut listener: L, fake: Arc<Fake>, shutdown: impl Fu
     }
 }
 
+/// The body of an answer.
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
 /// One exchange. An error makes hyper close the connection without another byte.
-async fn exchange(
-    fake: Arc<Fake>,
-    connection: u64,
-    request: Request<Incoming>,
-) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>>> {
+async fn exchange(fake: Arc<Fake>, connection: u64, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(io::Error::other)?.to_bytes();
     let headers = parts.headers.iter();
@@ -89,16 +88,25 @@ async fn exchange(
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     match fake.answer(arrived).await {
-        Outcome::Answered(answer) => written(answer),
+        Outcome::Answered(answer) => {
+            let frames = answer.chunks.into_iter().map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
+            written(answer.status, &answer.headers, StreamBody::new(stream::iter(frames)).boxed_unsync())
+        }
+        Outcome::Streaming(Streaming { headers, events }) => {
+            let frames = stream::unfold(events, |mut events| async move {
+                let event = events.recv().await?;
+                Some((Ok(Frame::data(Bytes::from(event))), events))
+            });
+            written(200, &headers, StreamBody::new(frames).boxed_unsync())
+        }
         Outcome::Cut => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by a fault")),
     }
 }
 
-fn written(answer: Answer) -> io::Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible> + use<>>> {
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
+fn written(status: u16, headers: &[(String, String)], body: Body) -> io::Result<Response<Body>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
         response = response.header(name, value);
     }
-    let frames = answer.chunks.into_iter().map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
-    response.body(StreamBody::new(stream::iter(frames))).map_err(io::Error::other)
+    response.body(body).map_err(io::Error::other)
 }

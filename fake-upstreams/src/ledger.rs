@@ -40,6 +40,15 @@ pub enum Entry {
         /// Whether the connection was cut instead of the answer being completed.
         cut: bool,
     },
+    /// A message was written on a stream that stays open.
+    Said {
+        /// Which upstream.
+        upstream: String,
+        /// The exchange whose stream it is.
+        exchange: u64,
+        /// The message.
+        message: String,
+    },
     /// A mark was put into this exchange's answer.
     Mark {
         /// Which upstream.

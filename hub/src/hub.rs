@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     catalog::{Owner, cursor::Sealer},
@@ -13,13 +14,13 @@ use crate::{
     environment::Environment,
     identity::Caller,
     isolation::{
-        Isolation, Place, Rule, Scoped, Serial,
+        Backlog, Isolation, Place, Rule, Scoped, Serial,
         table::{
-            InFlight, ListCache, ProgressTokens, ReadCache, RequestIds, ResourceOwners, SessionSlots, Sessions,
-            UpstreamCredentials, UpstreamSessions,
+            InFlight, ListCache, ProgressTokens, ReadCache, ReplayEvents, RequestIds, ResourceOwners, ReverseRequests,
+            SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions,
         },
     },
-    relay::{Claimed, Delivery, Kept, Progress, UpstreamSession},
+    relay::{Claimed, Delivery, Kept, Progress, Question, UpstreamSession},
     upstream::{Client, Fault},
 };
 
@@ -34,6 +35,8 @@ pub struct Hub {
     pub(crate) in_flight: Scoped<InFlight, mpsc::Sender<Delivery>>,
     pub(crate) request_ids: Scoped<RequestIds, Claimed>,
     pub(crate) progress_tokens: Scoped<ProgressTokens, Progress>,
+    pub(crate) reverse_requests: Scoped<ReverseRequests, Question>,
+    pub(crate) replay_events: Scoped<ReplayEvents, Arc<Backlog>>,
     pub(crate) resource_owners: Scoped<ResourceOwners, Owner>,
     pub(crate) list_cache: Scoped<ListCache, Kept>,
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
@@ -43,8 +46,11 @@ pub struct Hub {
     pub(crate) calls: Serial,
     /// Numbers sessions; only ever shown while `unguessable-session-ids` is switched off.
     session_numbers: Serial,
-    /// Lets one call through at a time, while `calls-run-side-by-side` is switched off.
+    /// Lets one call through at a time while `calls-run-side-by-side` is switched off, and one message to a listener while
+    /// `slow-reader-harms-itself` is.
     pub(crate) turnstile: Semaphore,
+    /// Told when the hub is to stop: listening streams end at once, since they would never end by themselves.
+    pub(crate) stopping: CancellationToken,
     /// Seals the cursors of merged lists.
     pub(crate) sealer: Sealer,
     /// Keys the hash in `User-Session-Id`.
@@ -110,6 +116,8 @@ impl Hub {
             in_flight: Scoped::new(&isolation),
             request_ids: Scoped::new(&isolation),
             progress_tokens: Scoped::new(&isolation),
+            reverse_requests: Scoped::new(&isolation),
+            replay_events: Scoped::new(&isolation),
             resource_owners: Scoped::new(&isolation),
             list_cache: Scoped::new(&isolation),
             read_cache: Scoped::new(&isolation),
@@ -118,6 +126,7 @@ impl Hub {
             calls: Serial::default(),
             session_numbers: Serial::default(),
             turnstile: Semaphore::new(1),
+            stopping: CancellationToken::new(),
             pepper,
             config,
             environment,

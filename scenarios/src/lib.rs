@@ -6,6 +6,7 @@
 //! - [`run`]: scenarios spread out into cells, played and judged.
 //! - [`engine`]: how one cell is played; [`target`]: against what.
 //! - [`doctor`]: what a target file lacks.
+//! - [`explore`]: random programs of many users, and the smallest that fails.
 //! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`cli`]: the command line.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod diagnostics;
 pub mod doctor;
 pub mod engine;
+pub mod explore;
 pub mod library;
 pub mod mutants;
 pub mod oracles;

@@ -48,6 +48,17 @@ impl Library {
         Ok(Self::of(sources, registry))
     }
 
+    /// Takes the scenarios of another library in, each in the place of one with its name.
+    pub fn replace(&mut self, other: Self) {
+        for scenario in other.scenarios {
+            match self.scenarios.iter().position(|own| own.id.value == scenario.id.value) {
+                Some(place) => self.scenarios[place] = scenario,
+                None => self.scenarios.push(scenario),
+            }
+        }
+        self.problems.extend(other.problems);
+    }
+
     fn of(sources: impl IntoIterator<Item = Source>, registry: &Registry) -> Self {
         let mut library = Self::default();
         let mut taken: BTreeMap<String, Arc<str>> = BTreeMap::new();

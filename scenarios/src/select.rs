@@ -57,11 +57,16 @@ pub fn select(scenarios: &[Arc<Scenario>], words: &[String]) -> Result<Vec<Arc<S
     Ok(both.filter(|(_, chosen)| *chosen).map(|(scenario, _)| scenario.clone()).collect())
 }
 
+/// The file that a word names, with or without a line; `None` where it names none.
+pub fn file(word: &str) -> Option<&Path> {
+    let file = word.rsplit_once(':').filter(|(_, line)| line.parse::<usize>().is_ok()).map_or(word, |(file, _)| file);
+    (file.ends_with(".yaml") || file.ends_with(".yml")).then_some(Path::new(file))
+}
+
 type Matcher = Box<dyn Fn(&Scenario) -> bool>;
 
 fn matcher(word: &str) -> Result<Matcher, SelectError> {
-    let file = word.rsplit_once(':').filter(|(_, line)| line.parse::<usize>().is_ok()).map_or(word, |(file, _)| file);
-    if file.ends_with(".yaml") || file.ends_with(".yml") {
+    if let Some(file) = file(word) {
         let file = file.to_owned();
         return Ok(Box::new(move |scenario| {
             Path::new(&*scenario.source.path).ends_with(&file) || Path::new(&file).ends_with(&*scenario.source.path)

@@ -9,12 +9,13 @@ use crate::{demo::Demo, peers, readme, root, suite, targets};
 type Part = (&'static str, fn() -> anyhow::Result<()>);
 
 /// The parts, cheapest first where nothing speaks against it.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("cargo test", cargo_test),
     ("conformance, in-process", || crosstalk(&[])),
     ("conformance, over sockets", || crosstalk(&["--mode", "socket"])),
     ("one seed, one trace", one_seed_one_trace),
     ("ten other seeds find nothing", || crosstalk(&["--seed", "1", "--repeat", "10"])),
+    ("random programs find nothing", || crosstalk(&["explore", "--cases", "2500", "--seed", "7"])),
     ("every check can fail", || crosstalk(&["mutants"])),
     ("the README's output and examples", || readme::check_all()),
     ("the reference hub as a process", targets::reference),

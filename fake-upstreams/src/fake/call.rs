@@ -1,5 +1,7 @@
 //! A tool call with everything that can go wrong.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,7 +16,7 @@ use crate::{
 
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
-    pub(super) async fn call(&self, asked: Asked) -> Outcome {
+    pub(super) async fn call(self: &Arc<Self>, asked: Asked) -> Outcome {
         let name = asked.params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let Some(tool) = tools(self.settings.kind).iter().find(|tool| tool.name == name) else {
             let body = rpc::error(&asked.id, -32602, &format!("no tool `{name}`"));
@@ -32,6 +34,9 @@ impl Fake {
                 Fault::Disconnect(Cut::BeforeExecuting) => return Outcome::Cut,
                 _ => {}
             }
+        }
+        if self.settings.kind == Kind::Db && name == "ask" {
+            return self.ask(asked, faults.contains(&Fault::Hold));
         }
         let answer = self.execute(&asked, &name).await;
         self.spoil(&asked, faults, answer).await
@@ -81,6 +86,9 @@ impl Fake {
         if name == "whoami" {
             let login = asked.caller.account.as_ref().map_or("nobody in particular", |account| &account.login);
             return Ok(format!("you are {login}"));
+        }
+        if name == "announce" {
+            return self.announce(asked, arguments);
         }
         let text = {
             let state = self.lock();
@@ -144,7 +152,7 @@ impl Fake {
         Outcome::Answered(answer)
     }
 
-    async fn hold(&self, asked: &Asked) {
+    pub(super) async fn hold(&self, asked: &Asked) {
         let mark = asked.mark().map(str::to_owned);
         let name = mark.clone().unwrap_or_else(|| format!("exchange {}", asked.exchange));
         let upstream = self.settings.name.clone();

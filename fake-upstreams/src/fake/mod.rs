@@ -3,11 +3,13 @@
 //! - [`server`]: what it knows, and its answer to one HTTP request.
 //! - [`call`]: a tool call with everything that can go wrong.
 //! - [`offers`]: lists page by page, prompts, resources, completions.
+//! - [`streams`]: questions to the caller's client, and the listening stream.
 //! - [`answer`]: the bytes that leave.
 
 pub(crate) mod answer;
 mod call;
 mod offers;
 pub(crate) mod server;
+pub(crate) mod streams;
 
 pub use server::Fake;

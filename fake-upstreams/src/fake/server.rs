@@ -12,7 +12,10 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
+use super::{
+    answer::Answer,
+    streams::{Streaming, Talk},
+};
 use crate::{
     Account, Basis, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
     mark::{Mint, seeded},
@@ -63,6 +66,7 @@ pub(super) struct State {
 pub(super) struct Session {
     pub(super) database: Database,
     pub(super) mark: String,
+    pub(super) talk: Talk,
 }
 
 /// Where a list goes on, and for which session.
@@ -86,6 +90,8 @@ pub(crate) struct Arrived {
 /// What becomes of a request.
 pub(crate) enum Outcome {
     Answered(Answer),
+    /// The answer is written as it comes.
+    Streaming(Streaming),
     /// The connection is cut without an answer.
     Cut,
 }
@@ -145,7 +151,7 @@ impl Fake {
     }
 
     /// Answers one request, and writes down both.
-    pub(crate) async fn answer(&self, arrived: Arrived) -> Outcome {
+    pub(crate) async fn answer(self: &Arc<Self>, arrived: Arrived) -> Outcome {
         let exchange = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
         self.ledger.record(Entry::Request {
             upstream: self.settings.name.clone(),
@@ -159,6 +165,7 @@ impl Fake {
         let outcome = self.judge(exchange, &arrived).await;
         let (status, headers, body, cut) = match &outcome {
             Outcome::Answered(answer) => (answer.status, answer.headers.clone(), answer.body(), false),
+            Outcome::Streaming(_) => return outcome, // It is written down when it ends.
             Outcome::Cut => (0, Vec::new(), String::new(), true),
         };
         self.ledger.record(Entry::Answer {
@@ -172,7 +179,7 @@ impl Fake {
         outcome
     }
 
-    async fn judge(&self, exchange: u64, arrived: &Arrived) -> Outcome {
+    async fn judge(self: &Arc<Self>, exchange: u64, arrived: &Arrived) -> Outcome {
         if arrived.path != "/mcp" {
             return Outcome::Answered(Answer::empty(404));
         }
@@ -187,6 +194,10 @@ impl Fake {
         match arrived.method.as_str() {
             "POST" => self.post(exchange, arrived, caller).await,
             "DELETE" => Outcome::Answered(self.delete(exchange, arrived)),
+            "GET" if self.settings.kind == Kind::Db => match self.session_of(arrived) {
+                Ok(session) => self.listen(exchange, &session, arrived.header("last-event-id")),
+                Err(answer) => Outcome::Answered(answer),
+            },
             _ => Outcome::Answered(Answer::empty(405).with_header("allow", "POST, DELETE")),
         }
     }
@@ -205,7 +216,7 @@ impl Fake {
         Ok(Caller { account: account.cloned(), token: token.map(str::to_owned) })
     }
 
-    async fn post(&self, exchange: u64, arrived: &Arrived, caller: Caller) -> Outcome {
+    async fn post(self: &Arc<Self>, exchange: u64, arrived: &Arrived, caller: Caller) -> Outcome {
         let incoming = match rpc::read(&arrived.body) {
             Ok(incoming) => incoming,
             Err((code, message)) => {
@@ -228,7 +239,11 @@ impl Fake {
                 self.request(Asked { form, ..asked }, &method).await
             }
             // A cancel too: this server finishes what it has begun, as servers may.
-            Incoming::Notification | Incoming::Response => Outcome::Answered(Answer::empty(202)),
+            Incoming::Notification => Outcome::Answered(Answer::empty(202)),
+            Incoming::Response { id, message } => {
+                self.answered(&session, &id, message);
+                Outcome::Answered(Answer::empty(202))
+            }
         }
     }
 
@@ -267,7 +282,7 @@ impl Fake {
         let session = uuid::Builder::from_random_bytes(state.ids.random()).into_uuid().to_string();
         let mark = state.marks.next_mark();
         let opened = Database::open(&mark).map(|database| {
-            state.sessions.insert(session.clone(), Session { database, mark });
+            state.sessions.insert(session.clone(), Session { database, mark, talk: Talk::default() });
         });
         (session, opened.map_err(|error| error.to_string()))
     }
@@ -287,7 +302,7 @@ impl Fake {
         self.ledger.record(Entry::Session { upstream, exchange, session: session.to_owned(), change });
     }
 
-    async fn request(&self, asked: Asked, method: &str) -> Outcome {
+    async fn request(self: &Arc<Self>, asked: Asked, method: &str) -> Outcome {
         match method {
             "ping" => Outcome::Answered(self.result(&asked, json!({}))),
             "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
@@ -299,6 +314,9 @@ impl Fake {
                 self.call_anything(&asked, method, offered).await
             }
             "tools/call" => self.call(asked).await,
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.settings.kind == Kind::Db => {
+                Outcome::Answered(self.wish(&asked, method))
+            }
             _ => {
                 let body = rpc::error(&asked.id, -32601, &format!("no method `{method}`"));
                 Outcome::Answered(self.response(&asked, &body))

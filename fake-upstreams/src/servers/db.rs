@@ -25,7 +25,7 @@ const MOST_LOOKS: u32 = 500;
 /// Longest statement, in bytes.
 const LONGEST_SQL: i32 = 10_000;
 
-pub(crate) const TOOLS: [Tool; 6] = [
+pub(crate) const TOOLS: [Tool; 8] = [
     Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
     Tool {
         name: "set_context",
@@ -47,6 +47,18 @@ pub(crate) const TOOLS: [Tool; 6] = [
         scope: "read",
     },
     Tool { name: "whoami", description: "Says whom this server takes the caller for.", parameters: &[], scope: "read" },
+    Tool {
+        name: "ask",
+        description: "Asks the caller's client by this method, and tells what it answered.",
+        parameters: &[("method", "string"), ("text", "string")],
+        scope: "read",
+    },
+    Tool {
+        name: "announce",
+        description: "Sends a notification of this method to whoever listens in this session.",
+        parameters: &[("method", "string"), ("text", "string")],
+        scope: "read",
+    },
 ];
 
 /// The database of one session.

@@ -17,7 +17,12 @@ pub enum Incoming {
     /// A notification.
     Notification,
     /// A response to something that the server asked.
-    Response,
+    Response {
+        /// Its id; null where it has none.
+        id: Value,
+        /// The whole message.
+        message: Value,
+    },
 }
 
 /// Reads one message.
@@ -34,7 +39,11 @@ pub fn read(body: &str) -> Result<Incoming, (i64, &'static str)> {
     }
     let Some(method) = fields.get("method").and_then(Value::as_str).map(str::to_owned) else {
         let answers = fields.contains_key("result") || fields.contains_key("error");
-        return if answers { Ok(Incoming::Response) } else { Err((-32600, "`method` is missing")) };
+        if !answers {
+            return Err((-32600, "`method` is missing"));
+        }
+        let id = fields.get("id").cloned().unwrap_or(Value::Null);
+        return Ok(Incoming::Response { id, message: Value::Object(fields) });
     };
     let params = match fields.remove("params") {
         None => Map::new(),

@@ -1,20 +1,17 @@
 //! Everything that the hub says in its own words: refusals and errors, the same words every time.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::stream;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::Frame;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::REVISIONS;
-use crate::{config::Secret, envelope::sse, hub::Hub, isolation::Rule, relay::Step, upstream::Fault};
+use crate::{config::Secret, envelope::sse, hub::Hub, isolation::Rule, relay::Visit, upstream::Fault};
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -34,26 +31,20 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// An event stream of what a call has to say, or several calls. A first step may be known already.
-pub(crate) fn stream(first: Option<Step>, rest: mpsc::Receiver<Step>) -> Response<Body> {
-    let events = stream::unfold((first, rest), |(first, mut rest)| async move {
-        let step = match first {
-            Some(step) => step,
-            None => rest.recv().await?,
-        };
-        let event = Ok::<_, Infallible>(Frame::data(Bytes::from(sse::event(&step.into_text()))));
-        Some((event, (None, rest)))
-    });
-    event_stream(StreamBody::new(events).boxed_unsync())
+/// An event stream that is only an answer.
+pub(crate) fn one_event(text: &str) -> Response<Body> {
+    event_stream(StatusCode::OK, Full::new(Bytes::from(sse::event(text))).boxed_unsync())
 }
 
 /// An event stream without an event: the end of a call that was canceled, which is not answered.
 pub(crate) fn nothing() -> Response<Body> {
-    event_stream(Full::default().boxed_unsync())
+    event_stream(StatusCode::OK, Full::default().boxed_unsync())
 }
 
-fn event_stream(body: Body) -> Response<Body> {
+/// An event stream.
+pub(super) fn event_stream(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -112,14 +103,20 @@ pub(crate) fn unauthorized(challenge: &'static str) -> Response<Body> {
     response
 }
 
+/// 409: what is told to a session is told once.
+pub(crate) fn listening_already() -> Response<Body> {
+    error(StatusCode::CONFLICT, "null", -32000, "this session has a listening stream already")
+}
+
+/// 502: the upstream's listening stream cannot be had.
+pub(crate) async fn no_stream(visit: &Visit, server: &Arc<str>, fault: &Fault) -> Response<Body> {
+    json(StatusCode::BAD_GATEWAY, visit.to(server).phrase("null", fault).await)
+}
+
 /// 405: the verbs that there are.
 pub(crate) fn method_not_allowed() -> Response<Body> {
-    let mut response = error(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "null",
-        -32000,
-        "use POST or DELETE; this hub offers no listening stream yet",
-    );
+    let mut response =
+        error(StatusCode::METHOD_NOT_ALLOWED, "null", -32000, "use POST or DELETE; there is no listening stream here");
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, DELETE"));
     response
 }

@@ -12,6 +12,7 @@ use super::{
     answers::{self, Body},
     session,
     stateful::{Checked, Refusal, in_session, malformed, read, reply, told},
+    streams,
 };
 use crate::{
     catalog::Route,
@@ -46,7 +47,7 @@ pub(super) async fn post(request: &Checked, text: &str) -> Result<Response<Body>
         tokio::spawn(one(visit.clone(), request.route.clone(), text.get().to_owned(), tell.clone()));
     }
     drop(tell);
-    Ok(if silent { answers::empty(StatusCode::ACCEPTED) } else { answers::stream(None, answers) })
+    Ok(if silent { answers::empty(StatusCode::ACCEPTED) } else { streams::of_call(&visit, None, answers).await })
 }
 
 /// One message of it.

@@ -3,12 +3,14 @@
 //! - [`session`]: a client session; its beginning and its end.
 //! - [`stateful`]: POST, GET and DELETE of one request whose caller has been checked.
 //! - [`batch`]: several messages in one POST, as revision 2025-03-26 has them.
+//! - [`streams`]: event streams, of calls and of who listens, and how a broken one goes on.
 //! - [`answers`]: everything that the hub says in its own words.
 
 pub(crate) mod answers;
 mod batch;
 mod session;
 mod stateful;
+mod streams;
 
 pub(crate) use session::{Greeting, Session, end, sweep};
 pub(crate) use stateful::{Checked, handle};

@@ -1,6 +1,6 @@
 //! A client session: bound to a person, a key and a route; its beginning and its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use crate::{
     envelope::{Message, Object},
     hub::Hub,
     identity::Caller,
-    isolation::{Activity, Place, Rule},
+    isolation::{Activity, Place, Rule, Serial},
     relay::{self, UpstreamSession, Visit},
     upstream::Fault,
 };
@@ -31,6 +31,12 @@ pub(crate) struct Session {
     pub(crate) opening: String,
     /// Who says to an upstream that the handshake is over.
     pub(crate) greeting: Greeting,
+    /// What upstreams may ask of its client, by capability.
+    pub(crate) offers: BTreeSet<String>,
+    /// Counts what its client is asked.
+    pub(crate) questions: Serial,
+    /// Counts its event streams.
+    pub(crate) streams: Serial,
     /// The revision of this session, where the hub itself negotiated it.
     revision: &'static str,
     /// When it was used, and how much of it is in flight.
@@ -88,7 +94,10 @@ pub(super) async fn open(
         caller: caller.clone(),
         route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
-        opening: opening(hello),
+        opening: opening(hello, &route.reach),
+        offers: offers(hello, &route.reach),
+        questions: Serial::default(),
+        streams: Serial::default(),
         greeting: match route.reach {
             Reach::Server(_) => Greeting::OfTheClient,
             Reach::Merged(_) => Greeting::OfTheHub,
@@ -162,20 +171,32 @@ async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Route) -> Result<Option<O
     }
 }
 
-/// The client's `initialize` as it goes upstream: without the capabilities that this hub does not
-/// carry, and with a revision that it speaks. Every other byte is as it came.
-fn opening(hello: &Message<'_>) -> String {
+/// What can be asked of a client. On a route of several servers nothing is, since no one of them is the client's peer.
+const ASKED: [&str; 3] = ["sampling", "elicitation", "roots"];
+
+/// The client's `initialize` as it goes upstream: with a revision that this hub speaks, and on a route of several
+/// servers without what it does not carry there. Every other byte is as it came.
+fn opening(hello: &Message<'_>, reach: &Reach) -> String {
     let whole = hello.whole();
     let Some(params) = hello.params else { return whole };
     let Ok(members) = Object::read(params) else { return whole };
     let capabilities = members.get("capabilities").and_then(|raw| Some((raw, Object::read(raw).ok()?)));
-    let stripped = match capabilities {
-        Some((raw, capabilities)) => hello.with_part(raw, &capabilities.without(&["sampling", "elicitation", "roots"])),
-        None => whole,
+    let opening = match (capabilities, reach) {
+        (Some((raw, capabilities)), Reach::Merged(_)) => hello.with_part(raw, &capabilities.without(&ASKED)),
+        _ => whole,
     };
     match members.string("protocolVersion") {
-        Some(asked) if REVISIONS.contains(&asked.as_str()) => stripped,
-        _ => with_revision(&stripped),
+        Some(asked) if REVISIONS.contains(&asked.as_str()) => opening,
+        _ => with_revision(&opening),
+    }
+}
+
+/// The capabilities that a client declares, where upstreams are told of them.
+fn offers(hello: &Message<'_>, reach: &Reach) -> BTreeSet<String> {
+    let declared = hello.param("capabilities").and_then(|raw| Object::read(raw).ok());
+    match (declared, reach) {
+        (Some(declared), Reach::Server(_)) => declared.keys().map(str::to_owned).collect(),
+        _ => BTreeSet::new(),
     }
 }
 
@@ -206,6 +227,8 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     session.ended.cancel();
     let upstreams = hub.upstream_sessions.evict(&session.key).await;
     hub.resource_owners.evict(&session.key).await;
+    hub.reverse_requests.evict(&session.key).await;
+    hub.replay_events.evict(&session.key).await;
     hub.list_cache.evict(&session.key).await;
     hub.read_cache.evict(&session.key).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {

@@ -10,6 +10,7 @@ use super::{
     answers::{self, Body},
     batch,
     session::{self, NotOpened, Session},
+    streams,
 };
 use crate::{
     catalog::{self, Reach, Route, rights},
@@ -48,6 +49,7 @@ pub(crate) async fn handle(request: Checked) -> Response<Body> {
     let answered = match request.method {
         Method::POST => post(&request).await,
         Method::DELETE => delete(&request).await,
+        Method::GET => streams::get(&request).await,
         _ => match in_session(&request).await {
             Ok(_) => Ok(answers::method_not_allowed()),
             Err(refusal) => Err(refusal),
@@ -72,7 +74,8 @@ async fn post(request: &Checked) -> Result<Response<Body>, Refusal> {
     let visit = request.visit(&in_session(request).await?);
     match &message.kind {
         Kind::Request { id, method } => {
-            Ok(answered(reply(&visit, &request.route, &message, id.clone(), method).await).await)
+            let reply = reply(&visit, &request.route, &message, id.clone(), method).await;
+            Ok(answered(&visit, reply).await)
         }
         Kind::Notification { .. } | Kind::Response { .. } => {
             told(&visit, &request.route, &message).await;
@@ -186,7 +189,7 @@ async fn direct(
     Ok(Reply::Steps(relay::call(&visit.to(server), message, Asker::Client(id)).await?))
 }
 
-async fn answered(reply: Reply) -> Response<Body> {
+async fn answered(visit: &Visit, reply: Reply) -> Response<Body> {
     let mut steps = match reply {
         Reply::Whole(text) => return answers::json(StatusCode::OK, text),
         Reply::Steps(steps) => steps,
@@ -194,22 +197,28 @@ async fn answered(reply: Reply) -> Response<Body> {
     match steps.recv().await {
         None => answers::nothing(),
         Some(Step::Answer { text, streamed: false } | Step::Failed { text, .. }) => answers::json(StatusCode::OK, text),
-        Some(first) => answers::stream(Some(first), steps),
+        Some(Step::Answer { text, .. }) => answers::one_event(&text),
+        Some(first) => streams::of_call(visit, Some(first), steps).await,
     }
 }
 
-/// A message that nobody answers.
+/// A message that nobody answers: a notification, or the answer to something that the client was asked.
 pub(super) async fn told(visit: &Visit, route: &Route, message: &Message<'_>) {
-    let Kind::Notification { method } = &message.kind else {
-        return; // Nothing was asked of the client, so a response answers nothing.
-    };
-    let passed = match &route.reach {
-        _ if method == "notifications/cancelled" => relay::cancel(visit, message).await,
-        Reach::Server(server) => relay::notify(&visit.to(server), message).await,
-        Reach::Merged(_) => Ok(()), // The handshake ends here, and nothing else is promised to several servers.
+    let passed = match (&message.kind, &route.reach) {
+        (Kind::Request { .. }, _) => Ok(()),
+        (Kind::Response { id }, _) => relay::answer(visit, message, id.as_ref()).await,
+        (Kind::Notification { method }, _) if method == "notifications/cancelled" => {
+            relay::cancel(visit, message).await
+        }
+        (Kind::Notification { method }, _) if method == "notifications/progress" => {
+            relay::progress_of_answer(visit, message).await
+        }
+        (Kind::Notification { .. }, Reach::Server(server)) => relay::notify(&visit.to(server), message).await,
+        // The handshake ends here, and nothing else is promised to several servers.
+        (Kind::Notification { .. }, Reach::Merged(_)) => Ok(()),
     };
     if let Err(fault) = passed {
-        tracing::debug!(route = %route.name, %fault, "a notification was lost");
+        tracing::debug!(route = %route.name, %fault, "a message of a client was lost");
     }
 }
 

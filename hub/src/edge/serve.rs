@@ -55,6 +55,7 @@ async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Futu
     drop(listener);
     sweeper.abort();
     stop.cancel();
+    hub.stopping.cancel();
     let finished = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(LAST_WORDS, finished).await.is_err() {
         connections.shutdown().await;

@@ -105,6 +105,16 @@ impl<'a> Message<'a> {
         self.id.clone().map(|place| &self.text[place])
     }
 
+    /// A member of `params`, as it was written.
+    pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
+        Object::read(self.params?).ok()?.get(name)
+    }
+
+    /// `params._meta.progressToken`, as it was written.
+    pub(crate) fn progress_token(&self) -> Option<&'a str> {
+        Object::read(self.param("_meta")?).ok()?.get("progressToken")
+    }
+
     /// The message with another value in the place of `part`, which was read out of it.
     pub(crate) fn with_part(&self, part: &str, value: &str) -> String {
         with_part(self.text, part, value)

@@ -1,10 +1,11 @@
 //! Event streams: read as the bytes come, in whatever pieces, and written.
 
-/// Reads events out of pieces of a stream. Only `data` matters to a hub.
+/// Reads events out of pieces of a stream. Only `data`, and the id of the last event, matter to a hub.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     line: Vec<u8>,
     data: Option<String>,
+    last_id: Option<String>,
     after_cr: bool,
     held: usize,
 }
@@ -37,6 +38,11 @@ impl Reader {
         Ok(events)
     }
 
+    /// The id of the last event that gave one.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
     fn end_line(&mut self) -> Option<String> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         if line.is_empty() {
@@ -45,8 +51,11 @@ impl Reader {
             return self.data.take().filter(|data| !data.is_empty());
         }
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        if field == "id" {
+            self.last_id = Some(value.to_owned());
+        }
         if field == "data" {
-            let value = value.strip_prefix(' ').unwrap_or(value);
             match &mut self.data {
                 Some(data) => {
                     data.push('\n');
@@ -57,6 +66,11 @@ impl Reader {
         }
         None
     }
+}
+
+/// One message as an event with an id.
+pub(crate) fn event_with_id(id: &str, message: &str) -> String {
+    format!("id: {id}\n{}", event(message))
 }
 
 /// One message as an event. A message with line breaks becomes several `data` lines, as it must.

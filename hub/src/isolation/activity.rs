@@ -20,6 +20,7 @@ pub(crate) struct Activity {
 struct State {
     last: Instant,
     in_flight: usize,
+    listeners: usize,
 }
 
 /// A piece of work in flight; its end is activity too.
@@ -28,10 +29,16 @@ pub(crate) struct Work {
     activity: Arc<Activity>,
 }
 
+/// A client that listens: activity, but none of the calls that a session may have in flight.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    activity: Arc<Activity>,
+}
+
 impl Activity {
     /// Used just now.
     pub(crate) fn now() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { last: Instant::now(), in_flight: 0 }) })
+        Arc::new(Self { state: Mutex::new(State { last: Instant::now(), in_flight: 0, listeners: 0 }) })
     }
 
     /// Used again.
@@ -50,10 +57,17 @@ impl Activity {
         Some(Work { activity: self.clone() })
     }
 
-    /// Whether nothing happened for `timeout`. A session with work in flight is not idle.
+    /// Begins to listen.
+    pub(crate) fn listen(self: &Arc<Self>) -> Listening {
+        self.lock().listeners += 1;
+        Listening { activity: self.clone() }
+    }
+
+    /// Whether nothing happened for `timeout`. A session with work in flight, or with a client that
+    /// listens, is not idle.
     pub(crate) fn is_idle(&self, timeout: Duration, isolation: &Isolation) -> bool {
         let state = self.lock();
-        let works = state.in_flight > 0 && isolation.keeps(Rule::CountWorkInFlight);
+        let works = state.in_flight + state.listeners > 0 && isolation.keeps(Rule::CountWorkInFlight);
         !works && state.last.elapsed() >= timeout
     }
 
@@ -66,6 +80,14 @@ impl Drop for Work {
     fn drop(&mut self) {
         let mut state = self.activity.lock();
         state.in_flight -= 1;
+        state.last = Instant::now();
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut state = self.activity.lock();
+        state.listeners -= 1;
         state.last = Instant::now();
     }
 }

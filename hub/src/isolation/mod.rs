@@ -11,10 +11,12 @@
 //! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
 //! - [`scoped`]: the container; [`opening`]: one opening for all who wait for it.
 //! - [`activity`]: how idle a session is; [`serial`]: numbers in order; [`yields`]: races by seed.
+//! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
 //! - [`page`]: all of this as a page that a person reads.
 
 pub mod activity;
+pub mod backlog;
 pub mod defects;
 pub mod level;
 pub mod opening;
@@ -29,7 +31,8 @@ pub mod table;
 mod tests;
 pub mod yields;
 
-pub(crate) use activity::{Activity, Work};
+pub(crate) use activity::{Activity, Listening, Work};
+pub(crate) use backlog::{Backlog, Busy, Reader};
 pub use defects::{Defect, UnknownIsolation};
 pub use level::Level;
 pub(crate) use place::{Absent, Place};

@@ -28,9 +28,13 @@ pub fn markdown() -> String {
          Clippy refuses locks, atomics, cells and broadcast channels outside the kernel. What remains:\n\n\
          - a task for each call, which owns the channel of that one call;\n\
          - a task for each upstream answer, which reads one body and looks every message up in `in-flight`;\n\
+         - a task for each session that listens, which reads the upstream's stream of that session and looks up where\n\
+         \u{20} each message goes in `replay-events`;\n\
+         - a task for each call that has more to say than its answer, which writes that call's stream down;\n\
          - the HTTP client's pool of idle connections to upstreams: bytes of one request at a time, and neither\n\
          \u{20} session nor credential belongs to a connection;\n\
-         - one turnstile that is only ever used while `calls-run-side-by-side` is switched off.\n",
+         - one turnstile that is only ever used while `calls-run-side-by-side` or `slow-reader-harms-itself` is\n\
+         \u{20} switched off.\n",
     );
     page
 }

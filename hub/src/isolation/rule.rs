@@ -84,6 +84,20 @@ rules! {
         "An upstream that is to be told who calls is told so with every request.", "global-current-user";
     TranslateCancel = "translate-cancel",
         "A cancel names the request by the id that the upstream knows.", "cancel-not-translated";
+    AskOnlyWhatIsOffered = "ask-only-what-is-offered",
+        "A client is asked only what it offered itself; anything else is refused to the upstream.", "first-handshake-reused";
+    AskWhomItConcerns = "ask-whom-it-concerns",
+        "What an upstream asks during a call is asked of the client whose call it is.", "server-request-routed-by-server";
+    AnswerOnce = "answer-once",
+        "An upstream's question is answered once, by the first answer.", "reverse-reply-from-any-session";
+    TellWhomItConcerns = "tell-whom-it-concerns",
+        "What an upstream tells a session is told to that session's client alone.", "broadcast-upstream-notification";
+    SlowReaderHarmsItself = "slow-reader-harms-itself",
+        "Who does not read what is told holds up their own stream, and nobody else's.", "slow-reader-stalls-others";
+    EndStreamsWithSession = "end-streams-with-session",
+        "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
+    OneListeningStream = "one-listening-stream",
+        "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }
 
 impl fmt::Display for Rule {

@@ -91,6 +91,24 @@ tables! {
         why: "clients choose equal tokens, and what an upstream tells about one call is that caller's alone",
         class: "progress-token-collision",
     };
+    /// Questions of upstreams that wait for a client's answer, by the id that the client was shown.
+    ReverseRequests(u64) = Sheet {
+        name: "reverse-requests",
+        level: Level::Session,
+        id: "the id the client was shown",
+        holds: "which upstream asked a client something, and under which id",
+        why: "every session counts its questions from one; in a wider table one client answers what another was asked",
+        class: "reverse-reply-from-any-session",
+    };
+    /// Event streams to clients, by their number in the session.
+    ReplayEvents(u64) = Sheet {
+        name: "replay-events",
+        level: Level::Session,
+        id: "stream, numbered in the session",
+        holds: "what an upstream told a session outside of answers, and what of it may be asked for again",
+        why: "every session numbers its streams and events alike; in a wider table one reads what another was told",
+        class: "replay-crosses-session",
+    };
     /// Resources of merged routes, by the URI that a session was told.
     ResourceOwners(crate::catalog::ToldUri) = Sheet {
         name: "resource-owners",

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{
-    Claim, Errand, Refused, UpstreamSession, cache,
+    Claim, Errand, Refused, UpstreamSession, ask, cache,
     carry::{Carrier, Delivery},
     claim::Target,
     notify, upstream_session,
 };
 use crate::{
     catalog::{List, rights},
-    envelope::{Id, Kind, Message, Object},
+    envelope::{Id, Kind, Message},
     isolation::{Activity, Place, Work},
     upstream::Fault,
 };
@@ -35,7 +35,7 @@ pub(crate) enum Asker {
 /// What an asker is given, in order; the end of the channel is the end of the answer.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// A notification on the call's own stream.
+    /// A message on the call's own stream: a notification, or something that the upstream asks.
     Notification(String),
     /// The answer, with the asker's own id.
     Answer {
@@ -85,6 +85,8 @@ pub(crate) struct Progress {
     pub(super) deliver: mpsc::Sender<Delivery>,
     /// The token as the client wrote it.
     pub(super) token: String,
+    /// The token that the request has upstream.
+    pub(super) wire: u64,
 }
 
 /// Everything that belongs to one call.
@@ -98,6 +100,8 @@ struct Call {
     /// The client's own id, until the call is over.
     claim: Option<Claim>,
     cached: Option<cache::Key>,
+    /// What the upstream asked on the way and the client has not answered, perhaps.
+    questions: Vec<u64>,
     _work: Work,
 }
 
@@ -129,9 +133,9 @@ pub(crate) async fn call(
     let place = errand.place().in_call(hub.calls.next());
     let (deliver, deliveries) = mpsc::channel(QUEUE);
     hub.in_flight.insert(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
-    let asked = match progress_token(message).filter(|_| claim.is_some()) {
+    let asked = match message.progress_token().filter(|_| claim.is_some()) {
         Some(token) => {
-            let progress = Progress { deliver, token: token.to_owned() };
+            let progress = Progress { deliver, token: token.to_owned(), wire };
             hub.progress_tokens.insert(&place, wire, progress).await.map_err(Fault::from)?;
             message.with_part(token, &wire.to_string())
         }
@@ -140,8 +144,18 @@ pub(crate) async fn call(
     let asked = Message::read(&asked).map_err(|error| Fault::Internal { detail: error.to_string() })?;
     let carrier = Carrier { errand: errand.clone(), place: place.clone(), upstream: upstream.clone(), wire };
     tokio::spawn(carrier.carry(asked.with_id(&wire.to_string())));
-    let call =
-        Call { errand: errand.clone(), place, upstream, wire, raw_id, asks_for_tools, claim, cached, _work: work };
+    let call = Call {
+        errand: errand.clone(),
+        place,
+        upstream,
+        wire,
+        raw_id,
+        asks_for_tools,
+        claim,
+        cached,
+        questions: Vec::new(),
+        _work: work,
+    };
     let (tell, told) = mpsc::channel(QUEUE);
     tokio::spawn(call.watch(deliveries, tell));
     Ok(told)
@@ -161,10 +175,15 @@ fn visible(errand: &Errand, answer: String) -> String {
     rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer)
 }
 
-/// `params._meta.progressToken`, as it was written.
-fn progress_token<'a>(message: &Message<'a>) -> Option<&'a str> {
-    let meta = Object::read(message.params?).ok()?.get("_meta")?;
-    Object::read(meta).ok()?.get("progressToken")
+/// Progress that an upstream tells outside of the call's own answer still goes to that call, if it is of this session.
+pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>) -> Result<(), Fault> {
+    let token = told.param("progressToken").and_then(|raw| Some((raw, Id::read(raw)?.wire()?)));
+    let Some((raw, wire)) = token else { return Ok(()) };
+    let own = errand.hub.progress_tokens.owned_by(&errand.session.key);
+    if let Some(progress) = own.into_iter().find(|progress| progress.wire == wire) {
+        let _ = progress.deliver.send(Delivery::Notification(told.with_part(raw, &progress.token))).await;
+    }
+    Ok(())
 }
 
 impl Call {
@@ -181,6 +200,10 @@ impl Call {
                     Some(Delivery::Notification(text)) => {
                         // The client may have gone; the call goes on all the same.
                         let _ = tell.send(Step::Notification(text)).await;
+                    }
+                    Some(Delivery::Question(shown)) => {
+                        self.questions.push(shown.id);
+                        let _ = tell.send(Step::Notification(shown.text)).await;
                     }
                     Some(Delivery::Answer { text, streamed }) => break Some(self.answer(text, streamed).await),
                     Some(Delivery::Fault(fault)) => break Some(Err(fault)),
@@ -220,6 +243,11 @@ impl Call {
             Some(claim) => claim.release().await.err(),
             None => None,
         };
+        for question in std::mem::take(&mut self.questions) {
+            if let Err(fault) = ask::forget(&self.errand, question).await {
+                tracing::error!(%fault, "forgetting a question");
+            }
+        }
         if let Some(error) = in_flight.or(progress).or(released) {
             tracing::error!(%error, "forgetting a call");
         }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{Errand, UpstreamSession, cache, notify};
+use super::{
+    Errand, UpstreamSession,
+    ask::{self, Shown},
+    cache,
+};
 use crate::{
     downstream::{self, Greeting},
-    envelope::{self, Id, Kind, Message, Object},
+    envelope::{self, Id, Kind, Message},
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -21,6 +25,8 @@ const PATIENCE: u32 = 4;
 pub(crate) enum Delivery {
     /// A message on the way to the answer.
     Notification(String),
+    /// Something that the upstream asks on the way.
+    Question(Shown),
     /// The answer.
     Answer {
         /// As it came.
@@ -81,16 +87,22 @@ impl Carrier {
                 Ok(id == self.wire)
             }
             Kind::Notification { method } => {
-                if method == "notifications/progress" {
-                    self.progressed(&message).await?;
-                } else {
-                    cache::forget_what_changed(&self.errand, method);
-                    self.on_the_way(text).await?;
+                match method.as_str() {
+                    "notifications/progress" => self.progressed(&message).await?,
+                    "notifications/cancelled" => {
+                        if let Some(told) = ask::take_back(&self.errand, &self.upstream, &message).await? {
+                            self.on_the_way(told).await?;
+                        }
+                    }
+                    _ => {
+                        cache::forget_what_changed(&self.errand, method);
+                        self.on_the_way(text).await?;
+                    }
                 }
                 Ok(false)
             }
-            Kind::Request { .. } => {
-                notify::send_in_background(&self.errand, self.upstream.clone(), notify::refusal(&message));
+            Kind::Request { method, .. } => {
+                self.asked(&message, method).await?;
                 Ok(false)
             }
         }
@@ -112,8 +124,7 @@ impl Carrier {
 
     /// Progress goes to the call whose token it names, under the token that its client gave it.
     async fn progressed(&self, message: &Message<'_>) -> Result<(), Fault> {
-        let token =
-            message.params.and_then(|params| Object::read(params).ok()).and_then(|params| params.get("progressToken"));
+        let token = message.param("progressToken");
         let Some((raw, wire)) = token.and_then(|raw| Some((raw, Id::read(raw)?.wire()?))) else { return Ok(()) };
         if let Some(progress) = self.errand.hub.progress_tokens.get(&self.place, &wire).await? {
             let told = Delivery::Notification(message.with_part(raw, &progress.token));
@@ -126,6 +137,23 @@ impl Carrier {
     async fn on_the_way(&self, text: String) -> Result<(), Fault> {
         if let Some(addressee) = self.errand.hub.in_flight.get(&self.place, &self.wire).await? {
             let _ = addressee.send(Delivery::Notification(text)).await;
+        }
+        Ok(())
+    }
+
+    /// What the upstream asks on the way is asked of the client whose call it is.
+    async fn asked(&self, message: &Message<'_>, method: &str) -> Result<(), Fault> {
+        let hub = &self.errand.hub;
+        let asked_of = match hub.isolation.keeps(Rule::AskWhomItConcerns) {
+            true => hub.in_flight.get(&self.place, &self.wire).await?,
+            false => hub.in_flight.everything().into_iter().next(),
+        };
+        let Some(asked_of) = asked_of else {
+            ask::refuse(&self.errand, &self.upstream, message, -32000, "the call is over");
+            return Ok(());
+        };
+        if let Some(shown) = ask::ask(&self.errand, &self.upstream, message, method).await? {
+            let _ = asked_of.send(Delivery::Question(shown)).await;
         }
         Ok(())
     }

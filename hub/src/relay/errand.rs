@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
@@ -82,13 +82,38 @@ impl Errand {
         self.hub.place(&self.caller, &self.server).in_session(&self.session.key)
     }
 
-    /// Sends one request: credential and identity put in here, for this request alone.
+    /// Sends one request.
     pub(super) async fn send(
         &self,
         upstream: Option<&UpstreamSession>,
         method: Method,
         body: String,
     ) -> Result<Response<Incoming>, Fault> {
+        let request = self.request(upstream, method, body).await?;
+        self.answered(request, upstream).await
+    }
+
+    /// Asks for a listening stream, after this event where one was seen.
+    pub(super) async fn get(
+        &self,
+        upstream: &UpstreamSession,
+        last: Option<&str>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let mut request = self.request(Some(upstream), Method::GET, String::new()).await?;
+        request.headers_mut().remove(CONTENT_TYPE);
+        if let Some(last) = last.and_then(|last| HeaderValue::try_from(last).ok()) {
+            request.headers_mut().insert(headers::LAST_EVENT, last);
+        }
+        self.answered(request, Some(upstream)).await
+    }
+
+    /// A request with credential and identity, put in here for this request alone.
+    async fn request(
+        &self,
+        upstream: Option<&UpstreamSession>,
+        method: Method,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
         let server = self.hub.server(&self.server)?;
         let acting = self.hub.acting(&self.caller, &self.server).await?;
         let sender = headers::Sender {
@@ -104,6 +129,14 @@ impl Errand {
         *request.method_mut() = method;
         *request.uri_mut() = server.uri.clone();
         *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, ids)?;
+        Ok(request)
+    }
+
+    async fn answered(
+        &self,
+        request: Request<Full<Bytes>>,
+        upstream: Option<&UpstreamSession>,
+    ) -> Result<Response<Incoming>, Fault> {
         let response = self.hub.client.send(request).await?;
         match response.status() {
             StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),

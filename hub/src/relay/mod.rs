@@ -6,20 +6,26 @@
 //! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
+//! - [`mod@ask`]: what an upstream asks a client, and the answer.
+//! - [`mod@listen`]: what an upstream tells a session outside of any answer.
 //! - [`cache`]: lists and resources given again to who was given them.
 
+mod ask;
 mod cache;
 mod call;
 mod carry;
 mod claim;
 mod errand;
+mod listen;
 mod notify;
 mod upstream_session;
 
+pub(crate) use ask::{Question, answer, progress as progress_of_answer};
 pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
 pub(crate) use call::{Asker, Progress, Reply, Step, call};
 pub(crate) use carry::Delivery;
 pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
+pub(crate) use listen::{LISTENING, listen};
 pub(crate) use notify::{cancel, notify};
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

@@ -1,5 +1,4 @@
-//! Messages that nobody answers: notifications of a client, cancels among them, and refusals of what
-//! an upstream asks.
+//! Messages that nobody answers: notifications of a client, cancels among them.
 
 use std::sync::Arc;
 
@@ -7,7 +6,7 @@ use http::Method;
 
 use super::{Errand, UpstreamSession, Visit, upstream_session};
 use crate::{
-    envelope::{Id, Message, Object},
+    envelope::{Id, Message},
     isolation::Rule,
     upstream::Fault,
 };
@@ -20,8 +19,7 @@ pub(crate) async fn notify(errand: &Errand, message: &Message<'_>) -> Result<(),
 
 /// Passes a cancel on to the call that it means, or nowhere.
 pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), Fault> {
-    let raw = message.params.and_then(|params| Object::read(params).ok()).and_then(|params| params.get("requestId"));
-    let Some((raw, id)) = raw.and_then(|raw| Some((raw, Id::read(raw)?))) else { return Ok(()) };
+    let Some((raw, id)) = message.param("requestId").and_then(|raw| Some((raw, Id::read(raw)?))) else { return Ok(()) };
     let Some(claimed) = visit.hub.request_ids.get(&visit.place(), &id).await? else {
         return Ok(()); // Answered meanwhile, or never asked: nothing to cancel.
     };
@@ -35,7 +33,8 @@ pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), F
     pass(&visit.to(&target.errand.server), &target.upstream, body).await
 }
 
-async fn pass(errand: &Errand, upstream: &UpstreamSession, body: String) -> Result<(), Fault> {
+/// Sends a message that is only accepted.
+pub(super) async fn pass(errand: &Errand, upstream: &UpstreamSession, body: String) -> Result<(), Fault> {
     let passing = errand.send(Some(upstream), Method::POST, body);
     tokio::time::timeout(errand.hub.config.limits.call_timeout, passing).await.map_err(|_| Fault::TimedOut)??;
     Ok(())
@@ -47,14 +46,6 @@ pub(super) fn give_up(errand: &Errand, upstream: &Arc<UpstreamSession>, wire: u6
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{wire},"reason":"timed out"}}}}"#
     );
     send_in_background(errand, upstream.clone(), body);
-}
-
-/// What an upstream is told that asks a client for something: this hub passes no such request on.
-pub(super) fn refusal(request: &Message<'_>) -> String {
-    format!(
-        r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32601,"message":"this client offers nothing to ask for"}}}}"#,
-        request.raw_id().unwrap_or("null")
-    )
 }
 
 /// Sends a message whose fate changes nothing here.

@@ -40,6 +40,14 @@ impl Frames {
         matches!(self.form, Form::Stream(_))
     }
 
+    /// The id of the last event that gave one.
+    pub(crate) fn last_id(&self) -> Option<String> {
+        match &self.form {
+            Form::Json(_) => None,
+            Form::Stream(reader) => reader.last_id().map(str::to_owned),
+        }
+    }
+
     /// The next message; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, Fault> {
         loop {

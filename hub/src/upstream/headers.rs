@@ -16,6 +16,9 @@ const BEFORE_THE_HEADER: &str = "2025-03-26";
 /// The revision header.
 pub(crate) const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
+/// By which a stream is resumed.
+pub(crate) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+
 /// What a request carries besides its body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sender<'a> {

@@ -3,6 +3,7 @@
 //! - [`running`]: a hub in front of fakes or of any upstream, and a client of plain HTTP.
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
 //! - [`merged`]: routes of several servers.
+//! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -10,4 +11,6 @@ mod cli;
 mod clients;
 mod http;
 mod merged;
+mod questions;
 mod running;
+mod talks;

@@ -1,12 +1,12 @@
 //! What is running, and how to ask it.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use fake_upstreams::{Account, Answers, Fake, Kind, Ledger, Script, Settings};
 use hub::{Config, Environment, Hub};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 /// Alice's key.
 pub(crate) const ALICE: &str = "alice-key-0123456789";
@@ -39,6 +39,17 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
 
 /// A hub in front of these servers (name and URL) with the users alice and bob; its address.
 pub(crate) async fn hub_for(servers: &[(&str, &str)], limits: Value) -> String {
+    hub_until(servers, limits, std::future::pending()).await
+}
+
+/// The same with a way to stop it.
+pub(crate) async fn stoppable_hub_for(servers: &[(&str, &str)]) -> (String, oneshot::Sender<()>) {
+    let (stop, stopped) = oneshot::channel();
+    let url = hub_until(servers, json!({}), async move { drop(stopped.await) }).await;
+    (url, stop)
+}
+
+async fn hub_until(servers: &[(&str, &str)], limits: Value, stop: impl Future<Output = ()> + Send + 'static) -> String {
     let server = |url: &str| json!({ "url": url });
     let credentials = |user: &str| {
         let all = servers.iter().map(|(name, _)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
@@ -57,7 +68,7 @@ pub(crate) async fn hub_for(servers: &[(&str, &str)], limits: Value) -> String {
     let hub = Hub::new(config, Environment::system()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    hub::serve(listener, hub, std::future::pending());
+    hub::serve(listener, hub, stop);
     url
 }
 

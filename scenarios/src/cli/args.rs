@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::explore::ExploreArgs;
 use crate::{
     run::Mode,
     scenario::{lower, model::Revision},
@@ -44,6 +45,8 @@ pub enum Command {
         #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
         patience: Duration,
     },
+    /// Makes random programs of many users, plays them, and shrinks the first that fails to a scenario file.
+    Explore(ExploreArgs),
     /// Shows that every check can fail: runs against every defect of the reference hub.
     Mutants(MutantArgs),
 }

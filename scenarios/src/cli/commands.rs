@@ -38,7 +38,7 @@ use crate::{
     },
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
-    select::select,
+    select::{self, select},
     target::{Target, kind::Unusable, process, reference::UnknownIsolation},
 };
 
@@ -65,6 +65,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Doctor { target, patience }) => {
             interrupt().and_then(|_| doctor::run(&target, &Options { patience, ..Options::default() }))
         }
+        Some(Command::Explore(args)) => super::explore::explore(&args),
     };
     match done {
         Ok(code) => code,
@@ -82,7 +83,7 @@ fn say(message: &str) {
     }
 }
 
-fn style(color: Color) -> Style {
+pub(super) fn style(color: Color) -> Style {
     let terminal = io::stdout().is_terminal();
     let color = match color {
         Color::Always => true,
@@ -98,10 +99,13 @@ fn style(color: Color) -> Style {
 /// Loads and selects; whatever is wrong with a file stops everything.
 fn scenarios(chosen: &Chosen) -> Result<Vec<Arc<Scenario>>, Stop> {
     let registry = Registry::embedded();
-    let library = match &chosen.cases {
+    let mut library = match &chosen.cases {
         Some(path) => from_path(path, &registry)?,
         None => Library::embedded(&registry),
     };
+    for file in chosen.selection.iter().filter_map(|word| select::file(word)).filter(|file| file.is_file()) {
+        library.replace(from_path(file, &registry)?);
+    }
     if !library.problems.is_empty() {
         return Err(Stop(exit::INVALID, told(&library.problems)));
     }
@@ -119,7 +123,7 @@ pub(super) fn told(problems: &[Diagnostic]) -> String {
     text.join("\n\n")
 }
 
-fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -234,7 +238,7 @@ fn flags(args: &RunArgs) -> String {
 
 /// A flag that SIGINT raises, so that a run ends with its sum. A second SIGINT, or SIGTERM, ends it at once, and with
 /// it every process of a target.
-fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
+pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
     let raised = Arc::new(AtomicBool::new(false));
     let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;

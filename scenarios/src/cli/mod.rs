@@ -2,12 +2,14 @@
 //!
 //! - [`args`]: what can be said; [`commands`]: what is then done.
 //! - [`doctor`]: what a target file lacks.
+//! - [`explore`]: what can be said of a search for failing programs, and what is then done.
 //! - [`traces`]: traces written to files.
 //! - [`patient`]: a reader who leaves does not change the verdict.
 
 mod args;
 mod commands;
 mod doctor;
+mod explore;
 mod patient;
 mod traces;
 

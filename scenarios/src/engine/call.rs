@@ -1,14 +1,19 @@
 //! A request on its way: sent by a task of its own, so that others can act while it is open.
 
+use std::{future::Future, sync::Arc};
+
 use serde_json::Value;
-use tokio::{sync::oneshot, task::AbortHandle};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::AbortHandle,
+};
 
 use super::{
     client::{self, Endpoint, Outgoing, Reply},
     pace::Pace,
 };
 use crate::{
-    scenario::model::Actor,
+    scenario::model::{Actor, Reading},
     trace::{Event, Exchange, Purpose, event::Outcome, recorder::Recorder},
 };
 
@@ -27,6 +32,15 @@ pub struct Address {
     pub purpose: Purpose,
     /// The mark in the body's `params._meta`, where it has one.
     pub mark: Option<String>,
+}
+
+/// Where a request goes, and how much of its answer is read.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// How much.
+    pub reading: Reading,
 }
 
 /// A request on its way.
@@ -51,6 +65,31 @@ enum Ending {
 impl Call {
     /// Writes the request down, then sends it.
     pub fn send(recorder: &Recorder, endpoint: Endpoint, address: Address, outgoing: Outgoing) -> Self {
+        Self::begin(recorder, address, outgoing, |_, outgoing| async move { client::send(&endpoint, outgoing).await })
+    }
+
+    /// The same, with everything written down as it comes, and `news` rung each time.
+    pub fn follow(recorder: &Recorder, news: &Arc<Notify>, way: Way, address: Address, outgoing: Outgoing) -> Self {
+        let (told, news) = (recorder.clone(), news.clone());
+        Self::begin(recorder, address, outgoing, |exchange, outgoing| async move {
+            let show = |reply: &Reply| {
+                let Reply { status, headers, body } = reply.clone();
+                told.record(Event::Heard { exchange, status, headers, body });
+                news.notify_waiters();
+            };
+            client::follow(&way.endpoint, outgoing, way.reading, show).await
+        })
+    }
+
+    fn begin<F>(
+        recorder: &Recorder,
+        address: Address,
+        outgoing: Outgoing,
+        exchange_with: impl FnOnce(Exchange, Outgoing) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<Reply, String>> + Send + 'static,
+    {
         let exchange = recorder.next_exchange();
         recorder.record(Event::Sent {
             exchange,
@@ -66,8 +105,9 @@ impl Call {
         });
         let (done, ending) = oneshot::channel();
         let recorder = recorder.clone();
+        let exchanging = exchange_with(exchange, outgoing);
         let task = tokio::spawn(async move {
-            let reply = client::send(&endpoint, outgoing).await;
+            let reply = exchanging.await;
             recorder.record(match &reply {
                 Ok(Reply { status, headers, body }) => {
                     Event::Received { exchange, status: *status, headers: headers.clone(), body: body.clone() }

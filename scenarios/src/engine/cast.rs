@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use fake_upstreams::{Account, mark::Mint};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use regex_lite::Regex;
 use sha2::{Digest, Sha256};
 
 use crate::{
     run::Cell,
-    scenario::model::{Actor, CredentialMode, Scenario, ServiceCredential},
+    scenario::{
+        canary,
+        model::{Actor, CredentialMode, Scenario, ServiceCredential},
+    },
     target::Promises,
     trace::{Facts, facts::Canary},
 };
@@ -125,10 +127,7 @@ fn service_tokens(cell: &Cell, rng: &mut ChaCha8Rng) -> BTreeMap<String, String>
 
 /// A mark for every actor and every series that the file speaks of.
 fn canaries(scenario: &Scenario, seed: u64) -> Vec<Canary> {
-    let form = Regex::new(r"\$canary(?:\([^)]*\))?(?:#([0-9A-Za-z_-]+))?").expect("a constant pattern");
-    let text: &str = &scenario.source.text;
-    let series: BTreeSet<String> =
-        form.captures_iter(text).map(|found| found.get(1).map_or("", |s| s.as_str()).to_owned()).collect();
+    let series: BTreeSet<String> = canary::forms(&scenario.source.text).into_iter().map(|(_, series)| series).collect();
     let mut mint = Mint::new(seed, &format!("canary {}", scenario.id.value));
     let mut all = Vec::new();
     for (actor, _) in actors(scenario) {

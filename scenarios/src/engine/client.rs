@@ -8,13 +8,15 @@ use std::{io, sync::Arc};
 use bytes::Bytes;
 use fake_upstreams::inprocess::Network;
 use http::{HeaderName, HeaderValue, Method, Request};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
+
+use crate::scenario::model::Reading;
 
 /// No answer of a correct target comes near this; a runaway one must not eat the machine.
 const LARGEST_ANSWER: usize = 8 << 20;
@@ -97,24 +99,52 @@ impl Endpoint {
 /// # Errors
 /// What the socket said, in words, when the connection could not be made or broke before the end.
 pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, String> {
+    follow(endpoint, outgoing, Reading::Everything, |_| {}).await
+}
+
+/// Sends one request, and shows the answer as far as it has come: after its head and after every piece.
+///
+/// # Errors
+/// As [`send`].
+pub async fn follow(
+    endpoint: &Endpoint,
+    outgoing: Outgoing,
+    reading: Reading,
+    mut show: impl FnMut(&Reply),
+) -> Result<Reply, String> {
     let stream = endpoint.connect().await.map_err(|error| format!("connecting: {error}"))?;
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| format!("connecting: {error}"))?;
     let request = outgoing.request(endpoint)?;
     let answer = async {
         let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(|error| error.to_string())?;
+        let (parts, mut body) = response.into_parts();
         let headers = parts.headers.iter();
-        Ok(Reply {
+        let mut reply = Reply {
             status: parts.status.as_u16(),
             headers: headers
                 .map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
                 .collect(),
-            body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        })
+            body: String::new(),
+        };
+        show(&reply);
+        if reading == Reading::Nothing {
+            std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
+        }
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() else { continue };
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > LARGEST_ANSWER {
+                return Err("length limit exceeded".to_owned());
+            }
+            reply.body = String::from_utf8_lossy(&bytes).into_owned();
+            show(&reply);
+        }
+        Ok(reply)
     };
-    tokio::pin!(connection, answer);
+    let mut answer = Box::pin(answer);
+    tokio::pin!(connection);
     let mut open = true;
     loop {
         tokio::select! {

@@ -40,11 +40,13 @@ pub fn message(method: &str, id: Option<&Value>, params: Map<String, Value>, mar
     Value::Object(envelope).to_string()
 }
 
-/// The params of `initialize`. The actors offer what a full client offers.
-pub fn initialize(revision: &str) -> Map<String, Value> {
+/// The params of `initialize`. The actors offer what a full client offers, where it is not said what.
+pub fn initialize(revision: &str, offers: Option<&[String]>) -> Map<String, Value> {
+    let mut capabilities = object(json!({ "roots": { "listChanged": true }, "sampling": {}, "elicitation": {} }));
+    capabilities.retain(|name, _| offers.is_none_or(|offers| offers.contains(name)));
     object(json!({
         "protocolVersion": revision,
-        "capabilities": { "roots": { "listChanged": true }, "sampling": {}, "elicitation": {} },
+        "capabilities": capabilities,
         "clientInfo": { "name": "crosstalk", "version": "1" },
     }))
 }

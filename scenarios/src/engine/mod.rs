@@ -10,7 +10,7 @@
 //! - [`pace`]: how long to wait, in virtual or real time.
 //! - [`sessions`]: who holds which session id.
 //! - [`player`]: the steps, one after another; [`verbs`]: what each of them does;
-//!   [`faults`]: what goes wrong upstream.
+//!   [`streams`]: listening, and answering what an upstream asks; [`faults`]: what goes wrong upstream.
 
 pub mod call;
 pub mod cast;
@@ -21,4 +21,5 @@ pub mod pace;
 pub mod player;
 pub mod sessions;
 pub mod stage;
+pub mod streams;
 pub mod verbs;

@@ -53,6 +53,15 @@ pub struct Player<'s> {
     started: Instant,
 }
 
+/// How a session is opened.
+pub(super) struct Opening<'o> {
+    pub(super) purpose: Purpose,
+    /// The JSON-RPC id; a fresh number where there is none.
+    pub(super) id: Option<Value>,
+    /// What the client says it can be asked; everything where it is not said.
+    pub(super) offers: Option<&'o [String]>,
+}
+
 /// Why a session could not be opened: the exchange that shows it.
 pub(super) struct NoSession(pub(super) Outcome);
 
@@ -182,7 +191,8 @@ impl<'s> Player<'s> {
         upstream: &str,
     ) -> Result<Credentials, NoSession> {
         if self.sessions.open(actor, upstream).is_none() {
-            self.initialize(step, actor, upstream, Purpose::Handshake, None).await?;
+            let opening = Opening { purpose: Purpose::Handshake, id: None, offers: None };
+            self.initialize(step, actor, upstream, opening).await?;
         }
         let session = self.sessions.open(actor, upstream).flatten().map(str::to_owned);
         Ok(Credentials { token: self.token(actor, upstream), session, revision: self.revision() })
@@ -194,12 +204,13 @@ impl<'s> Player<'s> {
         step: usize,
         actor: &Actor,
         upstream: &str,
-        purpose: Purpose,
-        id: Option<Value>,
+        opening: Opening<'_>,
     ) -> Result<Exchange, NoSession> {
+        let Opening { purpose, id, offers } = opening;
         let mark = self.next_mark();
         let id = id.unwrap_or_else(|| self.next_id(actor, upstream));
-        let body = envelope::message("initialize", Some(&id), envelope::initialize(&self.facts.revision), &mark);
+        let body =
+            envelope::message("initialize", Some(&id), envelope::initialize(&self.facts.revision, offers), &mark);
         let knock = Credentials { token: self.token(actor, upstream), ..Credentials::default() };
         let address = self.address(step, actor, upstream, purpose, Some(mark));
         let mut call = self.send(address, envelope::post(&knock, body)).map_err(NoSession)?;

@@ -6,14 +6,15 @@ use super::{
     call::{Address, Call},
     client::{Outgoing, Reply},
     envelope::{self, Credentials},
-    player::{NoSession, Player},
+    player::{NoSession, Opening, Player},
+    streams::Listener,
 };
 use crate::{
     oracles::{counts, rpc},
     scenario::{
         model::{
-            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Reference, Refusal, Request, RequestKind, Send,
-            SessionChoice, Step, TokenChoice,
+            Action, Actor, Expectation, FaultSpec, Label, Order, Raw, Reading, Reference, Refusal, Request,
+            RequestKind, Scenario, Send, SessionChoice, Step, TokenChoice,
         },
         source::Spanned,
     },
@@ -35,6 +36,16 @@ impl Player<'_> {
             }
             Action::Batch { actor, upstream, calls } => {
                 self.batch(number, actor, upstream, calls).await.unwrap_or_else(|NoSession(outcome)| outcome)
+            }
+            Action::Open { actor, upstream, stream, after, reading } => {
+                let listener = Listener { actor, upstream, after: after.as_ref(), reading: *reading };
+                let opened = self.open(number, &listener, stream).await;
+                opened.unwrap_or_else(|NoSession(outcome)| outcome)
+            }
+            Action::WaitFor(label) => self.wait_for(step, label).await,
+            Action::Answer { call, actor, result } => {
+                let answered = self.answer(number, call, actor.as_ref(), result).await;
+                answered.unwrap_or_else(|NoSession(outcome)| outcome)
             }
             Action::Await(label) => self.take(label).await,
             Action::Release { labels, order } => self.release(number, labels, *order).await,
@@ -70,6 +81,7 @@ impl Player<'_> {
                     && self.cell.scenario.upstreams.contains_key(&request.upstream)
                     && !(self.is_restricted(user) && matches!(request.kind, RequestKind::List { .. }))
                     && request.fault.is_none()
+                    && request.asked.is_none()
                     && !label.is_some_and(|label| self.withdrawn.contains(label) || self.fails_later(label))
             }
             Action::Await(label) => self.held.contains_key(&label.value),
@@ -97,7 +109,8 @@ impl Player<'_> {
         let Request { actor, upstream, kind, id, held, fault, .. } = request;
         let route = self.route(request);
         if let RequestKind::Initialize = kind {
-            let exchange = self.initialize(number, actor, route, Purpose::Step, id.clone()).await?;
+            let opening = Opening { purpose: Purpose::Step, id: id.clone(), offers: request.offers.as_deref() };
+            let exchange = self.initialize(number, actor, route, opening).await?;
             return Ok(Outcome::Answered { exchange });
         }
         let credentials = self.in_session(number, actor, route).await?;
@@ -109,19 +122,25 @@ impl Player<'_> {
         let body = envelope::message(method, Some(&id), params, &mark);
         let address = self.address(number, actor, route, Purpose::Step, Some(mark.clone()));
         let address = Address { upstream: upstream.clone(), ..address };
-        let mut call = self.send(address, envelope::post(&credentials, body)).map_err(NoSession)?;
-        call.id = Some(id);
-        let outcome = if hold.is_some() {
-            self.parked(&mut call, upstream, &mark).await
+        let outgoing = envelope::post(&credentials, body);
+        let call = if request.asked.is_some() {
+            self.follow(address, outgoing, Reading::Everything)
         } else {
-            call.outcome(self.stage.pace).await
+            self.send(address, outgoing)
+        };
+        let mut call = call.map_err(NoSession)?;
+        call.id = Some(id);
+        let outcome = match (hold, &request.asked) {
+            (_, Some(_)) => self.until_asked(&mut call).await,
+            (Some(_), None) => self.parked(&mut call, upstream, &mark).await,
+            (None, None) => call.outcome(self.stage.pace).await,
         };
         if let Some(label) = &request.keep {
             let cursor = call.known().and_then(|reply| cursor(reply.as_ref().ok()?));
             self.cursors.extend(cursor.map(|cursor| (label.value.clone(), cursor)));
         }
-        if let Some(label) = held {
-            if matches!(outcome, Outcome::NoAnswer { .. }) {
+        if let Some(label) = held.as_ref().or(request.asked.as_ref()) {
+            if held.is_some() && matches!(outcome, Outcome::NoAnswer { .. }) {
                 self.stuck.insert(label.value.clone());
             }
             self.held.insert(label.value.clone(), call);
@@ -228,12 +247,16 @@ impl Player<'_> {
             let Some(call) = self.held.get_mut(label) else { continue };
             let Some(mark) = call.address.mark.clone() else { continue };
             if let Some(fake) = self.stage.fakes.get(&call.address.upstream) {
+                if asks(&self.cell.scenario, label) {
+                    // It came to the gate after its client had answered, and that nobody waited for.
+                    self.stage.pace.within(fake.gate().parked(&mark)).await;
+                }
                 fake.gate().release(&mark);
             }
             if self.stuck.contains(label) && self.stage.pace.is_real() {
                 continue; // It cannot come before the others have gone.
             }
-            if self.withdrawn.contains(label) {
+            if self.withdrawn.contains(label) || call.known().is_some() {
                 self.stage.pace.settle().await; // Its client waits for nothing any more.
             } else {
                 call.ended(self.stage.pace).await;
@@ -325,7 +348,7 @@ impl Player<'_> {
     }
 
     /// Waits until the journal shows it, or patience ends.
-    async fn until(&self, shows: impl Fn(&[Event]) -> bool) {
+    pub(super) async fn until(&self, shows: impl Fn(&[Event]) -> bool) {
         let shown = async {
             loop {
                 let news = self.stage.news.notified();
@@ -382,7 +405,7 @@ impl Player<'_> {
         };
         let params = match tool {
             Some(tool) => envelope::tool_call(tool, &arguments),
-            None if method == "initialize" && arguments.is_empty() => envelope::initialize(&self.facts.revision),
+            None if method == "initialize" && arguments.is_empty() => envelope::initialize(&self.facts.revision, None),
             None => arguments,
         };
         let mark = self.next_mark();
@@ -390,6 +413,14 @@ impl Player<'_> {
         let outgoing = envelope::post(credentials, envelope::message(method, id, params, &mark));
         (Some(mark), outgoing)
     }
+}
+
+/// Whether the call of this label asks its client something before it is held.
+fn asks(scenario: &Scenario, label: &str) -> bool {
+    scenario.steps.iter().any(|step| match &step.action {
+        Action::Request(request) => request.asked.as_ref().is_some_and(|asked| asked.value == label),
+        _ => false,
+    })
 }
 
 /// The cursor of a list that goes on.

@@ -35,11 +35,12 @@ fn token(message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
 
 /// A notification of another request.
 fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
-    let notifications = rpc::notifications(answer);
-    let foreign = notifications.iter().find_map(|notification| {
+    let told = rpc::told(answer);
+    let foreign = told.iter().find_map(|notification| {
         index.marks_in(notification).find_map(|mark| {
             let cause = index.arrivals.get(&mark.minted?)?.cause?;
-            (cause != message.exchange).then(|| index.message_of(cause)).flatten()
+            let foreign = (cause != message.exchange).then(|| index.message_of(cause)).flatten()?;
+            (!goes_on(message, foreign)).then_some(foreign)
         })
     })?;
     let headline = format!("{} was told what concerns a request of {}", message.actor, foreign.actor);
@@ -51,6 +52,11 @@ fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Opt
         reached: message.actor.to_string(),
     });
     Some(finding.because("notifications of its own request only", rpc::brief(answer)))
+}
+
+/// Whether a GET may go on with what a broken connection cut short: the same client, in the same session.
+fn goes_on(message: &Message<'_>, cut_short: &Message<'_>) -> bool {
+    message.method == "GET" && message.actor == cut_short.actor && message.session == cut_short.session
 }
 
 /// What the upstream told on the way to the answer that this client got, and that never arrived or came twice.

@@ -4,7 +4,7 @@
 //! hangs while another user's is parked upstream is how a hub that serializes its users shows.
 //! Refusals are judged in [`super::refusal`].
 
-use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, marks, rpc};
 use crate::{
     scenario::{
         canary,
@@ -71,6 +71,7 @@ impl<'i, 't> Promise<'i, 't> {
             Expectation::Text(wanted) => self.text(wanted),
             Expectation::Error(wanted) => self.error(wanted),
             Expectation::Names { contains, excludes } => self.names(contains, excludes),
+            Expectation::Told(wanted) => self.told_by_then(wanted),
             Expectation::Progress(wanted) => self.progress(*wanted),
             Expectation::Answers(wanted) => self.answers(*wanted),
             Expectation::Status(wanted) => self.status(*wanted),
@@ -178,6 +179,13 @@ impl<'i, 't> Promise<'i, 't> {
                 let finding = self.finding(Kind::Leak, headline);
                 Some(finding.because(format!("text without {present}"), format!("{text:?}")))
             }
+            TextMatch::Exactly(whole) => {
+                let (wanted, got) = (self.expand(whole), marks::without_last_line(text, &self.index.facts.canaries));
+                (wanted != got).then(|| {
+                    let headline = format!("{} did not get exactly what is {0}'s own", self.actor());
+                    self.finding(Kind::Loss, headline).because(format!("{wanted:?}"), format!("{got:?}"))
+                })
+            }
         }
     }
 
@@ -229,6 +237,13 @@ impl<'i, 't> Promise<'i, 't> {
             Some((upstream, bare)) if facts.scenario.upstreams.contains_key(upstream) => facts.told(upstream, bare),
             _ => self.expand(name),
         }
+    }
+
+    /// What had come on a stream when the step ended.
+    fn told_by_then(&self, wanted: &TextMatch) -> Option<Finding> {
+        let end = self.index.step_ends.get(&self.number).copied().unwrap_or(usize::MAX);
+        let heard = self.message()?.heard.iter().rev().find(|answer| answer.at < end);
+        self.matches(heard.map_or("", |answer| answer.body), wanted)
     }
 
     fn progress(&self, wanted: u64) -> Option<Finding> {

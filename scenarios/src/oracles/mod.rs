@@ -13,10 +13,12 @@
 //! - [`exclusive_session`]: an upstream session serves one owner, an owner keeps one upstream session.
 //! - [`correlation`]: every answer is the answer to its own request, and nothing runs twice.
 //! - [`audience`]: a notification reaches exactly the client whose request caused it.
+//! - [`streams`]: what is told outside of answers, and what is answered to an upstream, once and to whom it concerns.
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
+//! - [`marks`]: texts of two runs made comparable.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
 
 pub mod audience;
@@ -27,11 +29,13 @@ pub mod expectations;
 pub mod finding;
 pub mod identity;
 pub mod leak;
+pub mod marks;
 pub mod noninterference;
 pub mod refusal;
 pub mod rpc;
 pub mod secrets;
 pub mod session_ids;
+pub mod streams;
 
 pub use finding::{Finding, Kind, Oracle, Severity};
 
@@ -49,6 +53,7 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     findings.extend(exclusive_session::judge(&index));
     findings.extend(correlation::judge(&index));
     findings.extend(audience::judge(&index));
+    findings.extend(streams::judge(&index));
     findings.extend(refusal::judge(&index));
     findings.extend(session_ids::judge(&index));
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();

@@ -4,10 +4,9 @@
 //! step the two answers must say the same, once marks and ids, which are fresh in every run, are
 //! taken out. Only calls and lists are compared: a handshake names the hub.
 
-use regex_lite::{Captures, Regex};
 use serde_json::Value;
 
-use super::{Finding, Kind, Oracle, rpc};
+use super::{Finding, Kind, Oracle, marks, rpc};
 use crate::{
     scenario::model::{Action, Request, RequestKind},
     trace::{Index, facts::Answers, index::Message},
@@ -89,8 +88,6 @@ fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers) -> Option<St
     if let Value::Object(fields) = &mut response {
         fields.retain(|name, _| matches!(name.as_str(), "result" | "error"));
     }
-    let canaries: Vec<&str> = index.facts.canaries.iter().map(|canary| canary.mark.as_str()).collect();
-    let fresh = Regex::new("xt[0-9a-z]{16}").expect("a constant pattern");
     let text = match answers {
         Answers::Verbatim => {
             response.sort_all_objects();
@@ -98,9 +95,5 @@ fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers) -> Option<St
         }
         Answers::Alike => gist(&response),
     };
-    let text = fresh.replace_all(&text, |hit: &Captures<'_>| match &hit[0] {
-        canary if canaries.contains(&canary) => canary.to_owned(),
-        _ => "<mark>".to_owned(),
-    });
-    Some(text.into_owned())
+    Some(marks::plain(&text, &index.facts.canaries).into_owned())
 }

@@ -73,6 +73,12 @@ pub fn notifications(answer: &Answer<'_>) -> Vec<String> {
     told.map(|message| message.to_string()).collect()
 }
 
+/// Everything in an answer that is no response, as it was written: notifications, and what an upstream asks.
+pub fn told(answer: &Answer<'_>) -> Vec<String> {
+    let told = messages(answer).into_iter().filter(|m| m.get("method").is_some());
+    told.map(|message| message.to_string()).collect()
+}
+
 /// The tokens under which an answer tells of progress.
 pub fn progress(answer: &Answer<'_>) -> Vec<Value> {
     let told = messages(answer).into_iter().filter(|m| m.get("method") == Some(&Value::from("notifications/progress")));

@@ -1,15 +1,51 @@
 //! One finding as a person reads it: the line of the file, expected and received, whose mark reached
 //! whom, and the picture.
 
-use super::{group::Grouped, lanes};
+use std::io::{self, Write};
+
+use super::{
+    group::{Failing, Grouped},
+    lanes,
+};
 use crate::{
     diagnostics::{Diagnostic, Label, Severity as Weight, Style, render},
     oracles::Severity,
     scenario::model::Scenario,
 };
 
+/// Findings of one scenario that are drawn; the rest is counted.
+const MOST_FINDINGS: usize = 3;
 /// Longest text of an answer that is shown, in characters.
 const LONGEST: usize = 300;
+
+/// Everything about one scenario that did not simply pass, and how to do it again.
+///
+/// # Errors
+/// What writing says.
+pub fn whole(out: &mut impl Write, failing: &Failing, style: Style, again: &str) -> io::Result<()> {
+    let id = &failing.scenario.id.value;
+    writeln!(out, "\n   FAIL  {id}   {} cells   {}", failing.cells.len(), failing.scenario.title)?;
+    for (outcome, reason) in &failing.reasons {
+        writeln!(out, "\n{outcome}: {reason}")?;
+    }
+    let mut drawn = Vec::new();
+    for grouped in failing.findings.iter().take(MOST_FINDINGS) {
+        writeln!(out, "\n{}", words(&failing.scenario, grouped, style))?;
+        // Several oracles tend to speak of one message; it is drawn once.
+        if let Some(picture) = picture(grouped, style).filter(|picture| !drawn.contains(picture)) {
+            writeln!(out, "\n{picture}")?;
+            drawn.push(picture);
+        }
+    }
+    if failing.findings.len() > MOST_FINDINGS {
+        writeln!(out, "\n   and {} other findings:", failing.findings.len() - MOST_FINDINGS)?;
+        for grouped in &failing.findings[MOST_FINDINGS..] {
+            let finding = &grouped.finding;
+            writeln!(out, "    {} {}: {}", finding.kind, finding.oracle, finding.headline)?;
+        }
+    }
+    writeln!(out, "\n   again   cargo xtask conformance {again}")
+}
 
 /// The finding in words, with the line of the file that was not kept; without a final line break.
 pub fn words(scenario: &Scenario, grouped: &Grouped, style: Style) -> String {

@@ -136,6 +136,12 @@ impl<'t> Picture<'t> {
             Event::Sent { actor, body, method, .. } => {
                 Some(Row { at, from: self.lane(&actor.to_string()), to: self.hub(), text: self.asked(method, body) })
             }
+            Event::Heard { exchange, headers, body, .. } => {
+                let message = self.index.messages.get(exchange)?;
+                let told = rpc::messages(&rpc::answer_of(200, headers, body)).pop()?;
+                let lane = self.lane(&message.actor.to_string());
+                Some(Row { at, from: self.hub(), to: lane, text: self.cut(&self.named(&told.to_string())) })
+            }
             Event::Received { exchange, status, body, .. } => {
                 let message = self.index.messages.get(exchange)?;
                 let text = message.answer.and_then(|answer| rpc::response(&answer)).map_or_else(

@@ -8,10 +8,8 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{failure, group::Failing, tally::Tally};
-use crate::{diagnostics::Style, run::CellReport};
+use crate::{diagnostics::Style, run::CellReport, scenario::model::Scenario};
 
-/// Findings of one scenario that are drawn; the rest is counted.
-const MOST_FINDINGS: usize = 3;
 /// Scenarios that are drawn; the rest is listed.
 const MOST_SCENARIOS: usize = 12;
 
@@ -142,32 +140,14 @@ impl<W: Write> Terminal<W> {
     }
 
     fn draw(&mut self, failing: &Failing) -> io::Result<()> {
-        let id = &failing.scenario.id.value;
-        writeln!(self.out, "\n   FAIL  {id}   {} cells   {}", failing.cells.len(), failing.scenario.title)?;
-        for (outcome, reason) in &failing.reasons {
-            writeln!(self.out, "\n{outcome}: {reason}")?;
-        }
-        let mut drawn = Vec::new();
-        for grouped in failing.findings.iter().take(MOST_FINDINGS) {
-            writeln!(self.out, "\n{}", failure::words(&failing.scenario, grouped, self.style))?;
-            let picture = failure::picture(grouped, self.style);
-            // Several oracles tend to speak of one message; it is drawn once.
-            if let Some(picture) = picture.filter(|picture| !drawn.contains(picture)) {
-                writeln!(self.out, "\n{picture}")?;
-                drawn.push(picture);
-            }
-        }
-        if failing.findings.len() > MOST_FINDINGS {
-            writeln!(self.out, "\n   and {} other findings:", failing.findings.len() - MOST_FINDINGS)?;
-            for grouped in &failing.findings[MOST_FINDINGS..] {
-                writeln!(
-                    self.out,
-                    "    {} {}: {}",
-                    grouped.finding.kind, grouped.finding.oracle, grouped.finding.headline
-                )?;
-            }
-        }
         let seed = if failing.seed == 0 { String::new() } else { format!(" --seed {}", failing.seed) };
-        writeln!(self.out, "\n   again   cargo xtask conformance {id}{}{seed}", self.head.flags)
+        let again = format!("{}{}{seed}", self.named(&failing.scenario), self.head.flags);
+        failure::whole(&mut self.out, failing, self.style, &again)
+    }
+
+    /// How a scenario is named on a command line: one that was read from a file on its own, by that file.
+    fn named<'s>(&self, scenario: &'s Scenario) -> &'s str {
+        let built_in = scenario.source.path.starts_with("cases/") || self.head.flags.contains("--cases");
+        if built_in { &scenario.id.value } else { &scenario.source.path }
     }
 }

@@ -27,11 +27,20 @@ use crate::{
 /// What of the log is judged: all that the reference hub says, also what operators rarely switch on.
 const LOGGED: &str = "hub=debug";
 
+/// Whether each user is also played alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Each user, through nothing: what fails there is the suite's fault, what differs from it is interference.
+    EveryUser,
+    /// Nobody: for a cell of which all that is expected was computed beforehand.
+    Nobody,
+}
+
 /// Plays and judges one cell.
-pub fn report(cell: &Cell, options: &Options) -> CellReport {
+pub fn report(cell: &Cell, options: &Options, control: Control) -> CellReport {
     let (verdict, trace) = match not_applicable(cell, options) {
         Some(reason) => (Verdict::NotApplicable { reason }, None),
-        None => match played(cell, options) {
+        None => match played(cell, options, control) {
             Ok((verdict, trace)) => (verdict, Some(trace)),
             Err(verdict) => (verdict, None),
         },
@@ -48,13 +57,13 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
     options.target.declines(cell)
 }
 
-fn played(cell: &Cell, options: &Options) -> Result<(Verdict, Trace), Verdict> {
+fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
     let target = &options.target;
     let promises = target.promises_in(cell, options).map_err(|reason| Verdict::CouldNotRun { reason })?;
     let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
     let trace = among.play(cell, options)?;
     let mut alone = Vec::new();
-    for user in cell.scenario.users.keys() {
+    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
         let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
         alone.push(by_itself.play(cell, options)?);
     }
@@ -113,12 +122,13 @@ impl Setting<'_> {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
         };
-        let mut facts = cast::facts(cell, options.seed, &self.promises);
+        let seed = cell.seed(options.seed);
+        let mut facts = cast::facts(cell, seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
-            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, options.seed).await?;
+            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             facts.keys.extend(stage.keys.clone());
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
             stage.close().await;

@@ -30,6 +30,13 @@ pub struct Cell {
     pub orders: BTreeMap<usize, Vec<usize>>,
 }
 
+impl Cell {
+    /// The seed of this cell in a run with `seed`: a file may have one of its own, from which runs count.
+    pub fn seed(&self, seed: u64) -> u64 {
+        self.scenario.seed.unwrap_or_default().wrapping_add(seed)
+    }
+}
+
 /// Spreads scenarios out into cells, in the order of the files.
 pub fn plan(scenarios: &[Arc<Scenario>], options: &Options) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -60,7 +67,7 @@ fn in_every_order(cell: Cell, seed: u64) -> Vec<Cell> {
         return vec![cell];
     }
     let played: Vec<usize> = if total > MOST_ORDERS {
-        let mut sample = index::sample(&mut cast::rng(seed, &cell, "orders"), total, MOST_ORDERS).into_vec();
+        let mut sample = index::sample(&mut cast::rng(cell.seed(seed), &cell, "orders"), total, MOST_ORDERS).into_vec();
         sample.sort_unstable();
         sample
     } else {

@@ -12,7 +12,10 @@ use std::{
     thread,
 };
 
-use super::{Cell, CellReport, Options, Verdict, cell};
+use super::{
+    Cell, CellReport, Options, Verdict,
+    cell::{self, Control},
+};
 use crate::oracles::Oracle;
 
 /// A target that could not be started so often in a row is not tried again.
@@ -32,7 +35,8 @@ pub fn play(cells: &[Cell], options: &Options, mut tell: impl FnMut(CellReport) 
                     let mut serialized = None;
                     for number in unit.clone() {
                         let (cell, known) = (&cells[number], Known { serialized: &serialized, failed_starts });
-                        let report = known.of(cell, options).unwrap_or_else(|| caught(cell, options));
+                        let report =
+                            known.of(cell, options).unwrap_or_else(|| caught(cell, options, Control::EveryUser));
                         if options.target.is_foreign() {
                             known.learn(&report);
                             serialized = serialized.or_else(|| stood_in_line(&report));
@@ -118,8 +122,8 @@ fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut
 }
 
 /// A panic anywhere in a cell is told as that cell's outcome; the others go on.
-fn caught(cell: &Cell, options: &Options) -> CellReport {
-    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options))).unwrap_or_else(|panic| CellReport {
+pub(crate) fn caught(cell: &Cell, options: &Options, control: Control) -> CellReport {
+    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, control))).unwrap_or_else(|panic| CellReport {
         scenario: cell.scenario.clone(),
         cell: cell.name.clone(),
         seed: options.seed,

@@ -1,5 +1,7 @@
 //! `$canary` forms: `$canary` is the acting user's mark, `$canary(bob)` another's, `$canary#2` a second one.
 
+use std::sync::LazyLock;
+
 use regex_lite::{Captures, Regex};
 
 use super::model::Actor;
@@ -7,7 +9,10 @@ use super::model::Actor;
 /// Replaces every form in `text`. `lookup` gives the mark of an actor and a series (empty for the
 /// first); a form without a mark is left as it stands.
 pub fn expand(text: &str, acting: &Actor, lookup: impl Fn(&Actor, &str) -> Option<String>) -> String {
-    let expanded = form().replace_all(text, |found: &Captures<'_>| {
+    if !text.contains('$') {
+        return text.to_owned();
+    }
+    let expanded = FORM.replace_all(text, |found: &Captures<'_>| {
         let named = found.get(1).map(|name| actor(name.as_str()));
         let series = found.get(2).map_or("", |series| series.as_str());
         let mark = lookup(named.as_ref().unwrap_or(acting), series);
@@ -18,8 +23,7 @@ pub fn expand(text: &str, acting: &Actor, lookup: impl Fn(&Actor, &str) -> Optio
 
 /// Every form of a text: whose it is, where it names somebody, and its series.
 pub fn forms(text: &str) -> Vec<(Option<Actor>, String)> {
-    let form = form();
-    let found = form.captures_iter(text).map(|found| {
+    let found = FORM.captures_iter(text).map(|found| {
         let series = found.get(2).map_or("", |series| series.as_str());
         (found.get(1).map(|name| actor(name.as_str())), series.to_owned())
     });
@@ -32,9 +36,8 @@ pub fn actor(text: &str) -> Actor {
     Actor { user: user.to_owned(), client: client.to_owned() }
 }
 
-fn form() -> Regex {
-    Regex::new(r"\$canary\b(?:\(([^)]*)\))?(?:#([0-9A-Za-z_-]+))?").expect("a constant pattern")
-}
+static FORM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$canary\b(?:\(([^)]*)\))?(?:#([0-9A-Za-z_-]+))?").expect("a constant pattern"));
 
 #[cfg(test)]
 mod tests {

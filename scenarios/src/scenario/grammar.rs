@@ -17,12 +17,21 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
     ("needs", false, "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache"),
     ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout, cache"),
+    (
+        "seed",
+        false,
+        "the seed from which runs of this file count; only where a finding depends on how tasks change places",
+    ),
     ("steps", true, "what happens, in order"),
 ];
 
 /// Verbs: name, the keys that may stand beside it, what it does.
 pub const VERBS: &[(&str, &[&str], &str)] = &[
-    ("call", &["as", "with", "via", "id", "held", "progress", "fault", "expect"], "calls a tool, `upstream/tool`"),
+    (
+        "call",
+        &["as", "with", "via", "id", "held", "asked", "progress", "fault", "expect"],
+        "calls a tool, `upstream/tool`",
+    ),
     (
         "list",
         &["as", "what", "after", "keep", "id", "held", "fault", "expect"],
@@ -36,13 +45,20 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
         "completes the argument of a prompt, `upstream/prompt`, or of an upstream's resource `template`",
     ),
     ("batch", &["as", "calls", "expect"], "sends several calls to an upstream in one POST (revision 2025-03-26)"),
-    ("initialize", &["as", "id", "expect"], "opens a new session at an upstream"),
+    ("initialize", &["as", "id", "offers", "expect"], "opens a new session at an upstream"),
     ("ping", &["as", "id", "expect"], "pings an upstream"),
     (
         "send",
         &["as", "to", "session", "token", "id", "expect"],
         "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`",
     ),
+    (
+        "open",
+        &["as", "stream", "after", "reads", "expect"],
+        "listens on a route, or goes on `after` a stream that broke; `reads: nothing` leaves it unread",
+    ),
+    ("wait-for", &["expect"], "waits until a stream has told something, by its label"),
+    ("answer", &["as", "with", "expect"], "answers what was asked on the stream of a call, by its label"),
     ("await", &["expect"], "takes the answer of a held call, by its label"),
     ("release", &["order"], "lets held calls go: a list of labels"),
     ("cancel", &["expect"], "cancels a held call, by its label"),
@@ -54,7 +70,7 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
 
 /// What `expect` may say: name, what it means.
 pub const EXPECT: &[(&str, &str)] = &[
-    ("text", "the text of the result: what it contains, a map with `contains` or `excludes`, or `any`"),
+    ("text", "the text of the result: what it contains, a map with `contains`, `excludes` or `exactly`, or `any`"),
     ("error", "the call fails, with a message: as `text`"),
     ("tools", "names in a list of tools: `contains`, `excludes`; `db/echo` is `db`'s tool in the list of a group"),
     ("names", "the same for any list; resources and templates by their URIs"),
@@ -62,6 +78,7 @@ pub const EXPECT: &[(&str, &str)] = &[
     ("status", "the HTTP status"),
     ("sessions", "of a census: `opened` and `open`"),
     ("progress", "how many notifications of progress came, under the own token"),
+    ("told", "of a stream: what came on it by then, as `text`"),
     ("answers", "of a batch: how many requests were answered, each exactly once"),
     ("executed", "how often the tool really ran"),
     ("canceled", "of a cancel: how many of them reached the upstream for that call"),

@@ -85,6 +85,9 @@ fn of_action(action: &Action) -> Vec<&'static str> {
             if request.progress.is_some() {
                 features.push("progress");
             }
+            if request.asked.is_some() {
+                features.push("questions");
+            }
             features
         }
         Action::Send(send) => {
@@ -100,7 +103,10 @@ fn of_action(action: &Action) -> Vec<&'static str> {
         Action::Batch { .. } => vec!["batches"],
         Action::Cancel(_) => vec!["cancel"],
         Action::Close { .. } => vec!["sessions"],
-        Action::Await(_)
+        Action::Open { .. } => vec!["streams"],
+        Action::WaitFor(_)
+        | Action::Answer { .. }
+        | Action::Await(_)
         | Action::Release { .. }
         | Action::Drop(_)
         | Action::AdvanceClock(_)

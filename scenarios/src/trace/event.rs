@@ -36,6 +36,17 @@ pub enum Event {
         /// The body as sent.
         body: String,
     },
+    /// A part of an answer that is followed as it comes: its head, or one or more events of its stream.
+    Heard {
+        /// Which exchange it answers.
+        exchange: Exchange,
+        /// HTTP status.
+        status: u16,
+        /// All response headers, names in lower case.
+        headers: Vec<(String, String)>,
+        /// Everything that has come so far (lossy UTF-8).
+        body: String,
+    },
     /// The answer to an exchange arrived, whole.
     Received {
         /// Which exchange it answers.

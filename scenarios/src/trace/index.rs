@@ -56,8 +56,10 @@ pub struct Message<'t> {
     pub session: Option<&'t str>,
     /// The body as sent.
     pub body: &'t str,
-    /// What came back.
+    /// What came back: whole, or as far as a stream has come.
     pub answer: Option<Answer<'t>>,
+    /// The same, at every moment at which more of a stream had come.
+    pub heard: Vec<Answer<'t>>,
 }
 
 /// What came back on an exchange.
@@ -255,8 +257,16 @@ impl<'t> Index<'t> {
                     session: session.as_deref(),
                     body,
                     answer: None,
+                    heard: Vec::new(),
                 };
                 self.messages.insert(*exchange, message);
+            }
+            Event::Heard { exchange, status, headers, body } => {
+                if let Some(message) = self.messages.get_mut(exchange) {
+                    let answer = Answer { at, status: *status, headers, body };
+                    message.heard.push(answer);
+                    message.answer = Some(answer);
+                }
             }
             Event::Received { exchange, status, headers, body } => {
                 if let Some(message) = self.messages.get_mut(exchange) {

@@ -71,13 +71,14 @@ impl Lowering<'_> {
                 Some(Expectation::Sessions { opened, open })
             }
             "progress" => self.count(node, "`progress`").map(Expectation::Progress),
+            "told" => self.text_match(node).map(Expectation::Told),
             "answers" => self.count(node, "`answers`").map(Expectation::Answers),
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
         }
     }
 
-    /// `any`, a text or list that it contains, or a map with `contains` or `excludes`.
+    /// `any`, a text or list that it contains, or a map with `contains`, `excludes` or `exactly`.
     fn text_match(&mut self, node: &Node) -> Option<TextMatch> {
         let values = |texts: Vec<Spanned<String>>| texts.into_iter().map(|text| text.value).collect();
         match &node.value {
@@ -86,12 +87,14 @@ impl Lowering<'_> {
                 let mut fields = self.map(node, "a condition on a text")?;
                 let contains = fields.take("contains").map(|node| values(self.texts(node, "a part of the text")));
                 let excludes = fields.take("excludes").map(|node| values(self.texts(node, "a part of the text")));
+                let exactly = fields.take("exactly").and_then(|node| self.text(node, "the whole text"));
                 self.finish(&fields, "a condition on a text");
-                match (contains, excludes) {
-                    (Some(parts), None) => Some(TextMatch::Contains(parts)),
-                    (None, Some(parts)) => Some(TextMatch::Excludes(parts)),
+                match (contains, excludes, exactly) {
+                    (Some(parts), None, None) => Some(TextMatch::Contains(parts)),
+                    (None, Some(parts), None) => Some(TextMatch::Excludes(parts)),
+                    (None, None, Some(whole)) => Some(TextMatch::Exactly(whole.value)),
                     _ => {
-                        self.wrong("S062", node.span, "one of `contains` and `excludes` is needed");
+                        self.wrong("S062", node.span, "one of `contains`, `excludes` and `exactly` is needed");
                         None
                     }
                 }
@@ -108,10 +111,13 @@ fn fits(name: &str, verb: &str) -> bool {
         "cancel" => matches!(name, "canceled" | "status"),
         "close" => matches!(name, "status" | "refused"),
         "batch" => matches!(name, "answers" | "status"),
-        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers"),
-        "await" => !matches!(name, "sessions" | "canceled" | "answers"),
-        "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names"),
-        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress"),
+        "wait-for" => name == "told",
+        "open" => matches!(name, "status" | "refused"),
+        "answer" => name == "status",
+        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers" | "told"),
+        "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told"),
+        "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "told"),
+        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress" | "told"),
     }
 }
 

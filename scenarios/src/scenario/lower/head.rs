@@ -45,6 +45,7 @@ impl Lowering<'_> {
         let credentials = fields.take("credentials").map(|node| self.modes(node, &upstreams));
         let needs = fields.take("needs").map(|node| self.spanned_list(node, "need", NEEDS)).unwrap_or_default();
         let limits = fields.take("limits").map(|node| self.limits(node)).unwrap_or_default();
+        let seed = fields.take("seed").and_then(|node| self.count(node, "`seed`"));
         let cast = Cast { users: &users, upstreams: &upstreams, groups: &groups };
         let steps =
             self.required(&mut fields, "steps", "a scenario").map(|node| self.steps(node, &cast)).unwrap_or_default();
@@ -63,6 +64,7 @@ impl Lowering<'_> {
             credentials: credentials.unwrap_or_else(|| vec![CredentialMode::PerUser]),
             needs,
             limits,
+            seed,
             steps,
             source: self.source.clone(),
         };

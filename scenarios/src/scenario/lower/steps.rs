@@ -8,8 +8,8 @@ use super::{
     super::{
         canary, grammar,
         model::{
-            Action, Actor, FaultSpec, ListKind, Order, Raw, Reference, Request, RequestKind, Send, SessionChoice, Step,
-            TokenChoice, Upstream, User,
+            Action, Actor, FaultSpec, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send,
+            SessionChoice, Step, TokenChoice, Upstream, User,
         },
         source::Spanned,
         tree::{Node, Value},
@@ -77,7 +77,23 @@ impl Lowering<'_> {
             "complete" => self.complete(fields, cast),
             "batch" => self.batch(fields, cast),
             "ping" => self.asked("ping", RequestKind::Ping, fields, cast),
-            "initialize" => self.asked("initialize", RequestKind::Initialize, fields, cast),
+            "initialize" => {
+                let offers = fields.take("offers").map(|node| self.texts(node, "a capability"));
+                let offers = offers.map(|offers| offers.into_iter().map(|offer| offer.value).collect());
+                match self.asked("initialize", RequestKind::Initialize, fields, cast)? {
+                    Action::Request(request) => Some(Action::Request(Request { offers, ..request })),
+                    other => Some(other),
+                }
+            }
+            "open" => self.open(fields, cast),
+            "wait-for" => Some(Action::WaitFor(self.label(fields.take("wait-for")?)?)),
+            "answer" => {
+                let call = self.label(fields.take("answer")?);
+                let actor = fields.take("as").and_then(|node| self.text(node, "`as`"));
+                let actor = actor.and_then(|name| self.actor(&name, cast));
+                let result = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
+                Some(Action::Answer { call: call?, actor, result })
+            }
             "send" => self.send(fields, cast),
             "await" => Some(Action::Await(self.label(fields.take("await")?)?)),
             "cancel" => Some(Action::Cancel(self.label(fields.take("cancel")?)?)),
@@ -98,6 +114,17 @@ impl Lowering<'_> {
         }
     }
 
+    fn open(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let upstream = self.route(fields.take("open")?, cast);
+        let actor = self.acting(fields, cast);
+        let stream = self.required(fields, "stream", "`open`").and_then(|node| self.label(node));
+        let after = fields.take("after").and_then(|node| self.label(node));
+        let known = [("everything", Reading::Everything), ("nothing", Reading::Nothing)];
+        let reading = fields.take("reads").and_then(|node| self.word(node, "part of a stream", &known));
+        let (actor, upstream, stream) = (actor?, upstream?, stream?);
+        Some(Action::Open { actor, upstream, stream, after, reading: reading.unwrap_or_default() })
+    }
+
     fn label(&mut self, node: &Node) -> Option<Spanned<String>> {
         self.text(node, "a label")
     }
@@ -106,10 +133,11 @@ impl Lowering<'_> {
         let tool = self.tool(fields.take("call")?, cast);
         let arguments = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
         let progress = fields.take("progress").and_then(|node| self.request_id(node));
+        let asked = fields.take("asked").and_then(|node| self.label(node));
         let (upstream, tool) = tool.unzip();
         let kind = tool.map(|tool| RequestKind::Call { tool, arguments });
         let request = self.request(upstream, kind, fields, cast)?;
-        Some(Action::Request(Request { progress, ..request }))
+        Some(Action::Request(Request { progress, asked, ..request }))
     }
 
     fn list_of(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
@@ -199,9 +227,7 @@ impl Lowering<'_> {
         let actor = self.acting(fields, cast);
         let id = fields.take("id").and_then(|node| self.request_id(node));
         let (actor, upstream) = (actor?, route?);
-        let request =
-            Request { actor, upstream, via: None, kind, id, held: None, progress: None, keep: None, fault: None };
-        Some(Action::Request(request))
+        Some(Action::Request(Request { id, ..Request::plain(actor, upstream, kind) }))
     }
 
     /// What all requests inside a session have in common.
@@ -218,7 +244,7 @@ impl Lowering<'_> {
         let held = fields.take("held").and_then(|node| self.label(node));
         let fault = fields.take("fault").and_then(|node| self.fault(node));
         let (actor, upstream, kind) = (actor?, upstream?, kind?);
-        Some(Request { actor, upstream, via, kind, id, held, progress: None, keep: None, fault })
+        Some(Request { via, id, held, fault, ..Request::plain(actor, upstream, kind) })
     }
 
     /// `as:`, which must name somebody.

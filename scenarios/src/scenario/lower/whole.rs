@@ -14,6 +14,7 @@ use super::{
 impl Lowering<'_> {
     pub(super) fn whole(&mut self, scenario: &Scenario) {
         self.labels(scenario);
+        self.streams(scenario);
         self.cursors(scenario);
         self.canaries(scenario);
         self.needs(scenario);
@@ -26,8 +27,18 @@ impl Lowering<'_> {
         for step in &scenario.steps {
             match &step.action {
                 Action::Request(request) => {
-                    let Some(label) = &request.held else { continue };
-                    if held.insert(&label.value, Uses::new(label.span)).is_some() {
+                    let Some(label) = request.held.as_ref().or(request.asked.as_ref()) else { continue };
+                    if let (Some(held), Some(asked)) = (&request.held, &request.asked)
+                        && held.value != asked.value
+                    {
+                        self.wrong(
+                            "S078",
+                            asked.span,
+                            format!("one call has one label, and it is held as `{}`", held.value),
+                        );
+                    }
+                    let uses = Uses { released: usize::from(request.held.is_none()), ..Uses::new(label.span) };
+                    if held.insert(&label.value, uses).is_some() {
                         self.wrong("S070", label.span, format!("the label `{}` is taken", label.value));
                     }
                 }
@@ -36,13 +47,16 @@ impl Lowering<'_> {
                         self.used(&mut held, label, |uses| uses.released += 1);
                     }
                 }
+                Action::Answer { call, .. } => self.used(&mut held, call, |_| {}),
+                Action::Open { stream, .. } => drop(held.insert(&stream.value, Uses::of_stream(stream.span))),
                 Action::Await(label) => self.used(&mut held, label, |uses| uses.taken += 1),
                 Action::Cancel(label) | Action::Drop(label) => self.used(&mut held, label, |uses| uses.given_up += 1),
                 _ => {}
             }
         }
         let expected_to_fail = moves_clock(scenario);
-        for (label, uses) in held {
+        // A stream need not be let go, and its end need not be waited for.
+        for (label, uses) in held.into_iter().filter(|(_, uses)| !uses.stream) {
             if uses.given_up == 0 && uses.released == 0 && !expected_to_fail {
                 self.wrong_help(
                     "S072",
@@ -62,6 +76,25 @@ impl Lowering<'_> {
             if uses.taken > 1 {
                 self.wrong("S074", uses.span, format!("the answer of `{label}` is taken {} times", uses.taken));
             }
+        }
+    }
+
+    /// A stream, or a call that goes on when its client was asked, stands before it is waited for or gone on after.
+    fn streams(&mut self, scenario: &Scenario) {
+        let mut known: Vec<&str> = Vec::new();
+        for step in &scenario.steps {
+            let (used, opened) = match &step.action {
+                Action::Request(request) => (None, request.asked.as_ref()),
+                Action::Open { stream, after, .. } => (after.as_ref(), Some(stream)),
+                Action::WaitFor(label) => (Some(label), None),
+                _ => continue,
+            };
+            if let Some(label) = used
+                && !known.contains(&label.value.as_str())
+            {
+                self.unknown("S077", label, "stream", &known);
+            }
+            known.extend(opened.map(|label| label.value.as_str()));
         }
     }
 
@@ -124,6 +157,7 @@ impl Lowering<'_> {
         }
         let merged = scenario.steps.iter().find(|step| match &step.action {
             Action::Request(request) => request.via.is_some() || !scenario.upstreams.contains_key(&request.upstream),
+            Action::Open { upstream, .. } => !scenario.upstreams.contains_key(upstream),
             Action::Send(send) => !scenario.upstreams.contains_key(&send.upstream),
             _ => false,
         });
@@ -153,11 +187,16 @@ struct Uses {
     released: usize,
     taken: usize,
     given_up: usize,
+    stream: bool,
 }
 
 impl Uses {
     fn new(span: Span) -> Self {
-        Self { span, released: 0, taken: 0, given_up: 0 }
+        Self { span, released: 0, taken: 0, given_up: 0, stream: false }
+    }
+
+    fn of_stream(span: Span) -> Self {
+        Self { stream: true, ..Self::new(span) }
     }
 }
 

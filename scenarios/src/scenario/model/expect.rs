@@ -33,6 +33,8 @@ pub enum Expectation {
     Executed(u64),
     /// How many notifications of progress came, each under the own token.
     Progress(u64),
+    /// What came on a stream by then (`wait-for`).
+    Told(TextMatch),
     /// How many requests of a batch were answered, each exactly once.
     Answers(u64),
     /// How many cancels reached the upstream for that call, by the id it has there (`cancel`).
@@ -47,6 +49,9 @@ pub enum TextMatch {
     Contains(Vec<String>),
     /// Contains none of these.
     Excludes(Vec<String>),
+    /// This and nothing else. A mark that is no canary is written `<mark>`; the last line, in which an upstream puts
+    /// the mark of the call, is left out.
+    Exactly(String),
     /// Anything at all, but it must be there.
     Any,
 }

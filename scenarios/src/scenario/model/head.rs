@@ -37,6 +37,9 @@ pub struct Scenario {
     pub needs: Vec<Spanned<Need>>,
     /// Limits that the target is configured with for this scenario.
     pub limits: Limits,
+    /// The seed from which runs of this file count, where its author has one.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// What happens, in order.
     pub steps: Vec<Step>,
     /// Where all of this was written.

@@ -15,6 +15,6 @@ pub mod step;
 pub use expect::{Expectation, Refusal, TextMatch};
 pub use head::{Actor, CredentialMode, Era, Limits, Need, Revision, Scenario, ServiceCredential, Upstream, User};
 pub use step::{
-    Action, FaultSpec, Label, ListKind, Order, Raw, Reference, Request, RequestKind, Send, SessionChoice, Step,
-    TokenChoice,
+    Action, FaultSpec, Label, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send, SessionChoice,
+    Step, TokenChoice,
 };

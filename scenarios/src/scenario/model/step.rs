@@ -56,6 +56,30 @@ pub enum Action {
         /// On which route.
         upstream: String,
     },
+    /// `open`: a GET for the listening stream, or for the rest of a stream that broke.
+    Open {
+        /// Who listens, in their own session.
+        actor: Actor,
+        /// On which route.
+        upstream: String,
+        /// The name of the stream.
+        stream: Label,
+        /// Whose last event is named in `Last-Event-ID`.
+        after: Option<Label>,
+        /// How much of it is read.
+        reading: Reading,
+    },
+    /// `wait-for`: until the stream has told what is expected of it.
+    WaitFor(Label),
+    /// `answer`: answers what an upstream asked on the stream of a call.
+    Answer {
+        /// The call, by its label.
+        call: Label,
+        /// Who answers; whoever made the call where the file names nobody.
+        actor: Option<Actor>,
+        /// The result, with `$canary` forms.
+        result: serde_json::Map<String, Value>,
+    },
     /// `advance-clock`: moves the virtual clock; needs `clock`.
     AdvanceClock(Duration),
     /// `census`: looks at an upstream's ledger; the expectation says how many sessions it must show.
@@ -63,6 +87,17 @@ pub enum Action {
         /// Which upstream.
         upstream: String,
     },
+}
+
+/// How much of a stream a client reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// Everything, as it comes.
+    #[default]
+    Everything,
+    /// The head, and then nothing.
+    Nothing,
 }
 
 /// A name that a file gives to a held call.
@@ -93,12 +128,35 @@ pub struct Request {
     pub id: Option<Value>,
     /// Park the call at the upstream under this label and go on.
     pub held: Option<Label>,
+    /// Go on under this label when the upstream has asked something on the call's stream.
+    pub asked: Option<Label>,
+    /// What an `initialize` says that its client can be asked; everything where the file does not say.
+    pub offers: Option<Vec<String>>,
     /// The token under which the client wants to be told of progress.
     pub progress: Option<Value>,
     /// Keep the cursor of the answer under this label.
     pub keep: Option<Label>,
     /// What goes wrong upstream with exactly this call.
     pub fault: Option<Spanned<FaultSpec>>,
+}
+
+impl Request {
+    /// A request with nothing special about it.
+    pub fn plain(actor: Actor, upstream: String, kind: RequestKind) -> Self {
+        Self {
+            actor,
+            upstream,
+            via: None,
+            kind,
+            id: None,
+            held: None,
+            asked: None,
+            offers: None,
+            progress: None,
+            keep: None,
+            fault: None,
+        }
+    }
 }
 
 /// What a polite client asks.

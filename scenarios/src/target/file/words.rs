@@ -42,6 +42,8 @@ pub const EXPECTED: &[(&str, &str)] = &[
     ("completions", "it passes completions on"),
     ("progress", "it passes progress on"),
     ("cancel", "it passes cancels on"),
+    ("questions", "it passes on what an upstream asks a client, and the answer"),
+    ("streams", "it offers listening streams, one a session, and lets a broken stream go on"),
     ("batches", "it takes several requests in one POST, in 2025-03-26"),
 ];
 

@@ -1,0 +1,245 @@
+//! What a fake says before an answer and outside of answers: questions to the caller's client, and a listening stream.
+//!
+//! Every session counts its questions alike, so that their ids collide unless somebody keeps them apart.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    oneshot,
+};
+
+use super::{
+    answer::Answer,
+    server::{Asked, Fake, Outcome},
+};
+use crate::{
+    Basis, Entry,
+    wire::{rpc, sse},
+};
+
+/// Who listens in a session, and what its client was asked.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    /// The exchange of the newest listening stream, and the way onto it.
+    listener: Option<(u64, UnboundedSender<String>)>,
+    /// Everything that was told since somebody first listened; the number of an event is its place, from 1.
+    told: Vec<String>,
+    /// Questions that wait for an answer, by their id as JSON.
+    open: BTreeMap<String, oneshot::Sender<Value>>,
+    questions: u64,
+    /// The lowest level of log lines that this session wants; all where it never said.
+    level: Option<usize>,
+    /// URIs of resources whose changes this session wants to hear of.
+    subscribed: BTreeSet<String>,
+}
+
+impl Talk {
+    /// Whether this session wants to hear of it.
+    fn wants(&self, method: &str, text: &str) -> bool {
+        match method {
+            "notifications/message" => self.level.is_none_or(|level| level <= INFO),
+            "notifications/resources/updated" => self.subscribed.contains(&format!("note://{text}")),
+            _ => true,
+        }
+    }
+}
+
+/// Levels of log lines, lowest first.
+const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+/// The level at which `announce` logs.
+const INFO: usize = 1;
+/// Events of a burst, and the length of each: more than a client that does not read can be sent.
+const BURST: (usize, usize) = (200, 16 << 10);
+
+/// An answer that is written as it comes.
+pub(crate) struct Streaming {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) events: UnboundedReceiver<String>,
+}
+
+impl Streaming {
+    fn new(events: UnboundedReceiver<String>) -> Self {
+        Self { headers: vec![("content-type".into(), "text/event-stream".into())], events }
+    }
+}
+
+impl Fake {
+    /// `ask`: asks the client on the stream of this call, and tells what was answered; a held one is held between the two.
+    pub(super) fn ask(self: &Arc<Self>, asked: Asked, held: bool) -> Outcome {
+        let (write, events) = unbounded_channel();
+        let fake = self.clone();
+        // A connection that goes away does not stop it, as it stops no other tool.
+        tokio::spawn(async move { fake.question(&asked, held, &write).await });
+        Outcome::Streaming(Streaming::new(events))
+    }
+
+    async fn question(&self, asked: &Asked, held: bool, write: &UnboundedSender<String>) {
+        let upstream = self.settings.name.clone();
+        self.ledger.record(Entry::Executed {
+            upstream: upstream.clone(),
+            exchange: asked.exchange,
+            tool: "ask".into(),
+        });
+        let arguments = asked.params.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mark = self.mint(asked.exchange, Basis::Call);
+        let Some((question, answered)) = self.open_question(asked, &arguments, &mark) else { return };
+        let mut body = self.say(asked.exchange, write, &question);
+        let text = match answered.await {
+            Ok(answer) => answer.get("result").or_else(|| answer.get("error")).unwrap_or(&Value::Null).to_string(),
+            Err(_) => "the session was closed".to_owned(),
+        };
+        if held {
+            self.hold(asked).await;
+        }
+        let mark = self.mint(asked.exchange, Basis::Call);
+        let content = json!([{ "type": "text", "text": format!("answered {text}\n[{mark}]") }]);
+        let response = rpc::result(&asked.id, json!({ "content": content, "isError": false }));
+        body.push_str(&self.say(asked.exchange, write, &response));
+        let headers = vec![("content-type".into(), "text/event-stream".into())];
+        self.ledger.record(Entry::Answer {
+            upstream,
+            exchange: asked.exchange,
+            status: 200,
+            headers,
+            body,
+            cut: false,
+        });
+    }
+
+    fn open_question(
+        &self,
+        asked: &Asked,
+        arguments: &Map<String, Value>,
+        mark: &str,
+    ) -> Option<(Value, oneshot::Receiver<Value>)> {
+        let (tell, answered) = oneshot::channel();
+        let mut state = self.lock();
+        let talk = &mut state.sessions.get_mut(&asked.session)?.talk;
+        talk.questions += 1;
+        let id = json!(format!("question-{}", talk.questions));
+        talk.open.insert(id.to_string(), tell);
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+        let params = params_of(text("method"), text("text"), mark);
+        Some((json!({ "jsonrpc": "2.0", "id": id, "method": text("method"), "params": params }), answered))
+    }
+
+    /// A client's answer. One that answers nothing open here is thrown away, as a server must.
+    pub(super) fn answered(&self, session: &str, id: &Value, message: Value) {
+        let waiting =
+            self.lock().sessions.get_mut(session).and_then(|session| session.talk.open.remove(&id.to_string()));
+        if let Some(waiting) = waiting {
+            // Whoever asked may be gone.
+            let _ = waiting.send(message);
+        }
+    }
+
+    /// GET: the listening stream of a session, one at a time; after the event that the client saw last, if it says so.
+    pub(super) fn listen(&self, exchange: u64, session: &str, seen: Option<&str>) -> Outcome {
+        let (write, events) = unbounded_channel();
+        let mut state = self.lock();
+        let Some(session) = state.sessions.get_mut(session) else { return Outcome::Answered(Answer::empty(404)) };
+        let talk = &mut session.talk;
+        if talk.listener.as_ref().is_some_and(|(_, write)| !write.is_closed()) {
+            return Outcome::Answered(Answer::empty(409));
+        }
+        let seen = seen.and_then(|seen| seen.parse().ok()).unwrap_or(talk.told.len());
+        for event in talk.told.iter().skip(seen) {
+            // The other end is right here.
+            let _ = write.send(event.clone());
+        }
+        talk.listener = Some((exchange, write));
+        Outcome::Streaming(Streaming::new(events))
+    }
+
+    /// `logging/setLevel`, `resources/subscribe` and `resources/unsubscribe`, each for this session alone.
+    pub(super) fn wish(&self, asked: &Asked, method: &str) -> Answer {
+        let text = |name: &str| asked.params.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
+            let talk = &mut session.talk;
+            match method {
+                "logging/setLevel" => talk.level = LEVELS.iter().position(|level| *level == text("level")),
+                "resources/subscribe" => drop(talk.subscribed.insert(text("uri"))),
+                _ => drop(talk.subscribed.remove(&text("uri"))),
+            }
+        }
+        self.result(asked, json!({}))
+    }
+
+    /// `announce`: tells whoever listens in this session, if it wants to hear of it; of a changed resource, every session
+    /// that subscribed. `hang-up` ends the stream instead, and `burst` says more than fits anywhere; what is told before
+    /// somebody listens again waits for a client that says what it saw last.
+    pub(super) fn announce(&self, asked: &Asked, arguments: &Map<String, Value>) -> Result<String, String> {
+        let text = |name: &str| {
+            arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
+        };
+        let (method, text) = (text("method")?, text("text")?);
+        let everywhere = method == "notifications/resources/updated";
+        let concerned: Vec<String> = {
+            let state = self.lock();
+            let sessions = state.sessions.iter().filter(|(id, _)| everywhere || **id == asked.session);
+            sessions.filter(|(_, session)| session.talk.wants(method, text)).map(|(id, _)| id.clone()).collect()
+        };
+        for session in concerned {
+            self.announce_in(&session, method, text);
+        }
+        Ok("announced".to_owned())
+    }
+
+    fn announce_in(&self, session: &str, method: &str, text: &str) {
+        let listener = self.lock().sessions.get(session).and_then(|session| session.talk.listener.clone());
+        let Some((exchange, _)) = listener else { return };
+        if method == "hang-up" {
+            let (gone, _) = unbounded_channel();
+            if let Some(session) = self.lock().sessions.get_mut(session) {
+                session.talk.listener = Some((exchange, gone));
+            }
+            return;
+        }
+        let mark = self.mint(exchange, Basis::Call);
+        let told = json!({ "jsonrpc": "2.0", "method": method, "params": params_of(method, text, &mark) }).to_string();
+        let upstream = self.settings.name.clone();
+        self.ledger.record(Entry::Said { upstream, exchange, message: told.clone() });
+        let (times, padding) = if method == "burst" { BURST } else { (1, 0) };
+        let mut state = self.lock();
+        let Some(session) = state.sessions.get_mut(session) else { return };
+        let talk = &mut session.talk;
+        for time in 0..times {
+            // The mark stands in the first of a burst alone: nothing is said twice.
+            let said = if time == 0 { told.clone() } else { told.replace(&mark, &"x".repeat(padding)) };
+            let event = format!("id: {}\n{}", talk.told.len() + 1, sse::message(&said));
+            talk.told.push(event.clone());
+            // Nobody may be there; it is kept.
+            let _ = talk.listener.as_ref().map(|(_, write)| write.send(event));
+        }
+    }
+
+    /// Writes one event and writes it down. What was written.
+    fn say(&self, exchange: u64, write: &UnboundedSender<String>, message: &Value) -> String {
+        let event = sse::message(&message.to_string());
+        if write.send(event.clone()).is_ok() {
+            let upstream = self.settings.name.clone();
+            self.ledger.record(Entry::Said { upstream, exchange, message: message.to_string() });
+        }
+        event
+    }
+}
+
+/// Params as the specification has them, with a text of the caller's and a mark somewhere.
+fn params_of(method: &str, text: &str, mark: &str) -> Value {
+    let content = json!({ "type": "text", "text": format!("{text} ({mark})") });
+    match method {
+        "elicitation/create" => json!({
+            "message": content["text"],
+            "requestedSchema": { "type": "object", "properties": { "text": { "type": "string" } } },
+        }),
+        "sampling/createMessage" => json!({ "messages": [{ "role": "user", "content": content }], "maxTokens": 16 }),
+        "notifications/message" => json!({ "level": "info", "data": content["text"] }),
+        "notifications/resources/updated" => json!({ "uri": format!("note://{text}"), "_meta": { "mark": mark } }),
+        _ => json!({ "_meta": { "text": text, "mark": mark } }),
+    }
+}
