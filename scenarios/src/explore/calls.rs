@@ -70,11 +70,6 @@ impl Calls {
         session.any(|call| call.id == Some(id) && call.state != State::Over)
     }
 
-    /// Those that stand at the gate.
-    pub(super) fn waiting_upstream(&self) -> impl Iterator<Item = &Call> {
-        self.all.iter().filter(|call| call.parked)
-    }
-
     /// The place of one call at the gate, counted around; none where there is none.
     pub(super) fn one(&self, which: usize) -> Vec<usize> {
         let parked = self.parked();

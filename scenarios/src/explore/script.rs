@@ -170,14 +170,13 @@ impl Author<'_> {
         true
     }
 
-    /// Whether a user has as many sessions as they may. A session counts for as long as a call of it waits upstream.
+    /// Whether a user has as many sessions as they may. A session counts until it is ended, whatever still waits upstream.
     fn over_limit(&self, user: usize) -> bool {
         let Limit::Sessions(most) = self.program.limit else { return false };
         let open = self.lines.iter().filter(|(_, line)| line.open);
         let mut counted: BTreeSet<(Who, Way, usize)> =
             open.map(|((who, way), line)| (*who, *way, line.generation)).collect();
         counted.extend(self.left_open.iter().copied());
-        counted.extend(self.calls.waiting_upstream().map(|call| (call.who, call.way, call.generation)));
         counted.iter().filter(|(who, ..)| who.user == user).count() >= most
     }
 
