@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Checked, REVISIONS};
@@ -107,6 +110,7 @@ pub(super) async fn open(
         ended: CancellationToken::new(),
         slots: slot.as_ref().map(|slot| slot.semaphore().clone()),
     });
+    let making = Making { hub, session: &session };
     let welcome = match &route.reach {
         Reach::Merged(_) => catalog::welcome(session.revision),
         Reach::Server(server) => {
@@ -120,6 +124,7 @@ pub(super) async fn open(
     };
     let place = place(hub, caller, route).in_session(&session.key);
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
+    std::mem::forget(making); // From here on `end` clears it away.
     if let Some(slot) = slot {
         slot.forget(); // From here on `end` gives it back.
     }
@@ -215,6 +220,21 @@ fn with_revision(hello: &str) -> String {
     replaced.unwrap_or_else(|| hello.to_owned())
 }
 
+/// A session in the making. A client that leaves before it is told of its session leaves nothing of it behind.
+struct Making<'s> {
+    hub: &'s Arc<Hub>,
+    session: &'s Arc<Session>,
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        // At the hub's own end there is no runtime any more, and nobody to be told.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (hub, session) = (self.hub.clone(), self.session.clone());
+        runtime.spawn(async move { clear_away(&hub, &session).await });
+    }
+}
+
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     let place = hub.place(&session.caller, &session.route).in_session(&session.key);
@@ -224,6 +244,13 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
         Ok(None) => {}
         Err(error) => tracing::error!(%error, "ending a session"),
     }
+    clear_away(hub, session).await;
+    tracing::info!(user = %session.caller.principal, route = %session.route, session = %session.name, "session ended");
+}
+
+/// Everything that belongs to a session, but for the session itself. Told first, so that whatever begins from now on
+/// for this session ends at once.
+async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     session.ended.cancel();
     let upstreams = hub.upstream_sessions.evict(&session.key).await;
     hub.resource_owners.evict(&session.key).await;
@@ -234,7 +261,6 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
         relay::close(hub, session, upstreams);
     }
-    tracing::info!(user = %session.caller.principal, route = %session.route, session = %session.name, "session ended");
 }
 
 /// Ends sessions that have been idle for too long and forgets answers that are no longer fresh, for as long as the

@@ -28,13 +28,20 @@ struct Inner<T: Table, V, E> {
 
 struct State<T: Table, V, E> {
     entries: BTreeMap<(Scope, T::Id), Entry<V>>,
-    openings: BTreeMap<(Scope, T::Id), Opening<V, E>>,
+    openings: BTreeMap<(Scope, T::Id), Begun<V, E>>,
     generation: u64,
 }
 
 struct Entry<V> {
     value: V,
     /// The session that put it there, whatever scope it lies in.
+    owner: Option<Arc<str>>,
+    generation: u64,
+}
+
+/// An opening that has not come to its end.
+struct Begun<V, E> {
+    opening: Opening<V, E>,
     owner: Option<Arc<str>>,
     generation: u64,
 }
@@ -107,14 +114,19 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         Ok(self.inner.lock().entries.remove(&key).map(|entry| entry.value))
     }
 
-    /// Takes out everything that this session put here, whatever scope it lies in.
+    /// Takes out everything that this session put here, whatever scope it lies in. What it is opening is disowned: it
+    /// goes to the `abandon` of its opener.
     pub(crate) async fn evict(&self, owner: &Arc<str>) -> Vec<V> {
-        self.take_where(|_, entry_owner| entry_owner == Some(owner)).await
+        self.inner.yields.point().await;
+        let mut state = self.inner.lock();
+        state.openings.retain(|_, begun| begun.owner.as_ref() != Some(owner));
+        state.take_where(|_, entry_owner| entry_owner == Some(owner))
     }
 
     /// Takes out every entry of this name, whoever's it is.
     pub(crate) async fn evict_named(&self, id: &T::Id) -> Vec<V> {
-        self.take_where(|name, _| name == id).await
+        self.inner.yields.point().await;
+        self.inner.lock().take_where(|name, _| name == id)
     }
 
     /// What this session put here, oldest first.
@@ -138,13 +150,6 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         self.inner.lock().entries.retain(|(_, id), entry| !old(id, &entry.value));
     }
 
-    async fn take_where(&self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
-        self.inner.yields.point().await;
-        let mut state = self.inner.lock();
-        let all = state.entries.extract_if(.., |(_, id), entry| taken(id, entry.owner.as_ref()));
-        all.map(|(_, entry)| entry.value).collect()
-    }
-
     fn key(&self, place: &Place, id: &T::Id) -> Result<(Scope, T::Id), Absent> {
         Ok((place.at(self.inner.level)?, id.clone()))
     }
@@ -157,26 +162,35 @@ where
     E: Clone + From<Absent> + From<Abandoned> + Send + Sync + 'static,
 {
     /// The entry, opened where there is none: once for all who ask at the same time, by a task of its
-    /// own, so that whoever leaves takes nobody's opening with them. A failure is not kept.
-    pub(crate) async fn get_or_open<F>(&self, place: &Place, id: T::Id, open: F) -> Result<V, E>
+    /// own, so that whoever leaves takes nobody's opening with them. A failure is not kept. What was opened for a
+    /// session that was evicted meanwhile is nobody's: `abandon` ends it, and whoever waited is told so.
+    pub(crate) async fn get_or_open<F>(
+        &self,
+        place: &Place,
+        id: T::Id,
+        open: F,
+        abandon: impl FnOnce(V) + Send + 'static,
+    ) -> Result<V, E>
     where
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
-        let opening = match self.inner.lock().find_or_begin(&key) {
+        let opening = match self.inner.lock().find_or_begin(&key, place) {
             Found::Ready(value) => return Ok(value),
             Found::Opening(opening) => opening,
-            Found::Nothing(opened, opening) => {
+            Found::Nothing(opened, opening, generation) => {
                 let (inner, place) = (self.inner.clone(), place.clone());
                 tokio::spawn(async move {
-                    let result = open.await;
-                    let mut state = inner.lock();
-                    state.openings.remove(&key);
-                    if let Ok(value) = &result {
-                        state.put(key, &place, value.clone());
-                    }
-                    drop(state);
+                    let task = OpeningTask { inner, key, generation };
+                    let result = match open.await {
+                        Ok(value) => task.keep(&place, value).map_err(|value| {
+                            abandon(value);
+                            Abandoned.into()
+                        }),
+                        Err(error) => Err(error),
+                    };
+                    drop(task);
                     opened.send_replace(Some(result));
                 });
                 opening
@@ -186,14 +200,42 @@ where
     }
 }
 
-/// The task that was opening an entry died.
+/// The task that carries an opening. However it ends, a panic included, the opening is over with it.
+struct OpeningTask<T: Table, V, E> {
+    inner: Arc<Inner<T, V, E>>,
+    key: (Scope, T::Id),
+    generation: u64,
+}
+
+impl<T: Table, V: Clone, E> OpeningTask<T, V, E> {
+    /// Puts the entry there, or gives it back where its owner was evicted meanwhile.
+    fn keep(&self, place: &Place, value: V) -> Result<V, V> {
+        let mut state = self.inner.lock();
+        if !state.is_opening(&self.key, self.generation) {
+            return Err(value);
+        }
+        state.put(self.key.clone(), place, value.clone());
+        Ok(value)
+    }
+}
+
+impl<T: Table, V, E> Drop for OpeningTask<T, V, E> {
+    fn drop(&mut self) {
+        let mut state = self.inner.lock();
+        if state.is_opening(&self.key, self.generation) {
+            state.openings.remove(&self.key);
+        }
+    }
+}
+
+/// The task that was opening an entry died, or the session that it was opened for has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Abandoned;
 
 enum Found<V, E> {
     Ready(V),
     Opening(Opening<V, E>),
-    Nothing(opening::Opened<V, E>, Opening<V, E>),
+    Nothing(opening::Opened<V, E>, Opening<V, E>, u64),
 }
 
 impl<T: Table, V: Clone, E> State<T, V, E> {
@@ -203,16 +245,29 @@ impl<T: Table, V: Clone, E> State<T, V, E> {
         self.entries.insert(key, entry);
     }
 
-    fn find_or_begin(&mut self, key: &(Scope, T::Id)) -> Found<V, E> {
+    fn take_where(&mut self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
+        let all = self.entries.extract_if(.., |(_, id), entry| taken(id, entry.owner.as_ref()));
+        all.map(|(_, entry)| entry.value).collect()
+    }
+
+    fn find_or_begin(&mut self, key: &(Scope, T::Id), place: &Place) -> Found<V, E> {
         if let Some(entry) = self.entries.get(key) {
             return Found::Ready(entry.value.clone());
         }
-        if let Some(opening) = self.openings.get(key) {
-            return Found::Opening(opening.clone());
+        if let Some(begun) = self.openings.get(key) {
+            return Found::Opening(begun.opening.clone());
         }
+        self.generation += 1;
         let (opened, opening) = opening::begin();
-        self.openings.insert(key.clone(), opening.clone());
-        Found::Nothing(opened, opening)
+        let begun = Begun { opening: opening.clone(), owner: place.session().cloned(), generation: self.generation };
+        self.openings.insert(key.clone(), begun);
+        Found::Nothing(opened, opening, self.generation)
+    }
+}
+
+impl<T: Table, V, E> State<T, V, E> {
+    fn is_opening(&self, key: &(Scope, T::Id), generation: u64) -> bool {
+        self.openings.get(key).is_some_and(|begun| begun.generation == generation)
     }
 }
 

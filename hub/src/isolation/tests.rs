@@ -41,13 +41,13 @@ async fn who_leaves_takes_nobodys_opening_with_them() {
     };
     let impatient = tokio::spawn({
         let (table, here) = (table.clone(), here.clone());
-        async move { table.get_or_open(&here, "db".into(), opening).await }
+        async move { table.get_or_open(&here, "db".into(), opening, drop).await }
     });
     tokio::task::yield_now().await;
     impatient.abort();
     assert!(impatient.await.unwrap_err().is_cancelled());
     go.send(()).unwrap();
-    let second = table.get_or_open(&here, "db".into(), async { panic!("it is being opened already") }).await;
+    let second = table.get_or_open(&here, "db".into(), async { panic!("it is being opened already") }, drop).await;
     assert_eq!(second.unwrap(), 7);
 }
 
@@ -55,10 +55,39 @@ async fn who_leaves_takes_nobodys_opening_with_them() {
 async fn a_failed_opening_is_told_to_all_and_not_kept() {
     let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
     let here = place(1, 1, 1, 1, 1);
-    let fails = || table.get_or_open(&here, "db".into(), async { Err(Fault::TimedOut) });
+    let fails = || table.get_or_open(&here, "db".into(), async { Err(Fault::TimedOut) }, drop);
     let (first, second) = tokio::join!(fails(), fails());
     assert_eq!((first, second), (Err(Fault::TimedOut), Err(Fault::TimedOut)));
-    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(1) }).await, Ok(1));
+    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(1) }, drop).await, Ok(1));
+}
+
+#[tokio::test]
+async fn an_opener_that_dies_is_told_once_and_forgotten() {
+    let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    let died = table.get_or_open(&here, "db".into(), async { panic!("an opener dies on purpose") }, drop).await;
+    assert_eq!(died, Err(Abandoned.into()));
+    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(1) }, drop).await, Ok(1));
+}
+
+#[tokio::test]
+async fn what_opens_after_its_owner_ended_is_ended_too() {
+    let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    let (go, gone) = oneshot::channel::<u8>();
+    let (abandon, abandoned) = oneshot::channel::<u8>();
+    let late = tokio::spawn({
+        let (table, here) = (table.clone(), here.clone());
+        let opening = async move { gone.await.map_err(|_| Fault::from(Abandoned)) };
+        async move { table.get_or_open(&here, "db".into(), opening, |value| abandon.send(value).unwrap()).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(table.evict(&"session-1-1-1".into()).await.is_empty());
+    // Whoever comes next begins anew and is not told what the earlier opening brings.
+    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(2) }, drop).await, Ok(2));
+    go.send(1).unwrap();
+    assert_eq!(late.await.unwrap(), Err(Abandoned.into()));
+    assert_eq!((abandoned.await.unwrap(), table.everything()), (1, vec![2]));
 }
 
 #[tokio::test]
