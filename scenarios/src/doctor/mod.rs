@@ -1,7 +1,7 @@
 //! `crosstalk doctor`: walks through everything that a target file promises, step by step, and says what is missing.
 //!
-//! - [`walk`]: the steps, in order, until one fails that the others need.
-//! - [`seen`]: what the trace of the probe shows. [`line`]: how a step is told.
+//! - [`mod@walk`]: the steps, in order, until one fails that the others need.
+//! - [`seen`]: what the trace of the probe shows. [`mod@line`]: how a step is told.
 
 mod line;
 mod seen;

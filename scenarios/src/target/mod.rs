@@ -2,7 +2,7 @@
 //!
 //! - [`kind`]: which target it is, and what the engine asks of any of them.
 //! - [`provision`]: what a target is told before it starts, the same for every target.
-//! - [`file`]: target files; [`room`]: a hub that one describes, started for one cell; [`declines`]: what it is not asked.
+//! - [`mod@file`]: target files; [`room`]: a hub that one describes, started for one cell; [`declines`]: what it is not asked.
 //!   [`provisioning`]: the requests and commands that tell it about users and upstreams.
 //!   [`naming`]: its names on a route of several upstreams, where the file leaves them to be learned.
 //! - [`process`]: somebody else's program, started and ended; [`ready`]: when it can be used; [`ports`]: where it listens.

@@ -2,7 +2,7 @@
 //!
 //! - [`model`]: what a file says, after loading.
 //! - [`words`]: which words stand where; the documentation and the schema are made from them.
-//! - [`load`]: from text to model, every problem told with its line. [`steps`]: the requests and commands in it.
+//! - [`mod@load`]: from text to model, every problem told with its line. [`steps`]: the requests and commands in it.
 //! - [`mod@fill`]: `{port}` and the like in single lines. [`template`]: whole files and bodies.
 
 pub mod fill;
