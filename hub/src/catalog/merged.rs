@@ -79,8 +79,7 @@ pub(super) struct Merged<'v> {
 impl Merged<'_> {
     /// `tools/call` and `prompts/get`: the name says where.
     async fn named(&self, message: &Message<'_>, method: &str, id: Id) -> Result<Reply, Wrong> {
-        let params = message.params.and_then(|params| Object::read(params).ok());
-        let name = params.as_ref().and_then(|params| Some((params.get("name")?, params.string("name")?)));
+        let name = message.string_param("name");
         let (raw, name) = name.ok_or_else(|| Wrong::Said(-32602, "`name` must be a string".into()))?;
         let unknown = || Wrong::Said(-32602, format!("there is no `{name}` here, or you may not use it"));
         let (server, bare) = names::split(&name).ok_or_else(unknown)?;
@@ -101,8 +100,7 @@ impl Merged<'_> {
     }
 
     async fn read(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {
-        let params = message.params.and_then(|params| Object::read(params).ok());
-        let uri = params.as_ref().and_then(|params| Some((params.get("uri")?, params.string("uri")?)));
+        let uri = message.string_param("uri");
         let (raw, uri) = uri.ok_or_else(|| Wrong::Said(-32602, "`uri` must be a string".into()))?;
         let owner = self.owner(&uri).await?;
         let owner = owner.ok_or_else(|| Wrong::Said(-32002, format!("no resource `{uri}`, or it is none of yours")))?;
@@ -110,8 +108,7 @@ impl Merged<'_> {
     }
 
     async fn complete(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {
-        let params = message.params.and_then(|params| Object::read(params).ok());
-        let reference = params.and_then(|params| Object::read(params.get("ref")?).ok());
+        let reference = message.param("ref").and_then(|reference| Object::read(reference).ok());
         let wrong = || Wrong::Said(-32602, "`ref` must name a prompt or a resource template of this list".into());
         let reference = reference.ok_or_else(wrong)?;
         let (raw, server, bare) = match (reference.string("name"), reference.string("uri")) {

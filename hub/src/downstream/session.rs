@@ -46,7 +46,7 @@ pub(crate) struct Session {
     pub(crate) activity: Arc<Activity>,
     /// Told to everything that belongs to it when it ends.
     pub(crate) ended: CancellationToken,
-    /// Its place under the cap, free again when the last part of it is gone.
+    /// The cap that it counts under, to which `end` gives its place back; none for one that evicted another.
     slots: Option<Arc<Semaphore>>,
 }
 
@@ -207,7 +207,7 @@ fn offers(hello: &Message<'_>, reach: &Reach) -> BTreeSet<String> {
 
 /// The revision that a client asks for, if the hub speaks it; otherwise the newest.
 fn asked_revision(hello: &Message<'_>) -> &'static str {
-    let asked = hello.params.and_then(|params| Object::read(params).ok()?.string("protocolVersion"));
+    let asked = hello.string_param("protocolVersion").map(|(_, asked)| asked);
     REVISIONS.into_iter().find(|revision| Some(*revision) == asked.as_deref()).unwrap_or(REVISIONS[0])
 }
 

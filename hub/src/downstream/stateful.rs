@@ -115,8 +115,7 @@ fn spoken_revision(request: &Checked, message: &Message<'_>) -> Result<(), Refus
 
 /// The revision that a stateless request names in its `_meta`.
 fn requested_in_meta(message: &Message<'_>) -> String {
-    let meta = message.params.and_then(|params| Object::read(params).ok()).and_then(|params| params.get("_meta"));
-    let meta = meta.and_then(|meta| Object::read(meta).ok());
+    let meta = message.param("_meta").and_then(|meta| Object::read(meta).ok());
     meta.and_then(|meta| meta.string("io.modelcontextprotocol/protocolVersion")).unwrap_or_default()
 }
 
@@ -180,7 +179,7 @@ async fn direct(
     id: Id,
 ) -> Result<Reply, Refused> {
     if method == "tools/call" {
-        let name = message.params.and_then(|params| Object::read(params).ok()?.string("name")).unwrap_or_default();
+        let name = message.string_param("name").map(|(_, name)| name).unwrap_or_default();
         if !rights::may_call(&visit.hub, &visit.caller.principal, server, &name) {
             let text = format!("there is no `{name}` here, or you may not use it");
             return Ok(Reply::Whole(answers::error_text(raw_id(message), -32602, &text, None)));

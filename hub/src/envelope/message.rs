@@ -110,6 +110,24 @@ impl<'a> Message<'a> {
         Object::read(self.params?).ok()?.get(name)
     }
 
+    /// A member of `params` that is a string, as it was written and read.
+    pub(crate) fn string_param(&self, name: &str) -> Option<(&'a str, String)> {
+        let raw = self.param(name)?;
+        Some((raw, serde_json::from_str(raw).ok()?))
+    }
+
+    /// A member of `params` that is a request id, as it was written and read.
+    pub(crate) fn id_param(&self, name: &str) -> Option<(&'a str, Id)> {
+        let raw = self.param(name)?;
+        Some((raw, Id::read(raw)?))
+    }
+
+    /// A member of `params` that is a number of this hub's own, as it was written and read.
+    pub(crate) fn wire_param(&self, name: &str) -> Option<(&'a str, u64)> {
+        let (raw, id) = self.id_param(name)?;
+        Some((raw, id.wire()?))
+    }
+
     /// `params._meta.progressToken`, as it was written.
     pub(crate) fn progress_token(&self) -> Option<&'a str> {
         Object::read(self.param("_meta")?).ok()?.get("progressToken")

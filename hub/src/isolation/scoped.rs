@@ -176,7 +176,9 @@ where
     {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
-        let opening = match self.inner.lock().find_or_begin(&key, place) {
+        // The lock is given back here, not at the end of the `match`, in which a task is spawned.
+        let found = self.inner.lock().find_or_begin(&key, place);
+        let opening = match found {
             Found::Ready(value) => return Ok(value),
             Found::Opening(opening) => opening,
             Found::Nothing(opened, opening, generation) => {

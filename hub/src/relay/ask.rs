@@ -100,11 +100,10 @@ pub(super) async fn take_back(
     upstream: &Arc<UpstreamSession>,
     cancel: &Message<'_>,
 ) -> Result<Option<String>, Fault> {
-    let Some(raw) = cancel.param("requestId") else { return Ok(None) };
+    let Some((raw, meant)) = cancel.id_param("requestId") else { return Ok(None) };
     let open = errand.hub.reverse_requests.owned_by(&errand.session.key);
-    let meant = Id::read(raw);
     let found = open.into_iter().find(|question| {
-        Arc::ptr_eq(&question.upstream, upstream) && meant.is_some() && Id::read(&question.raw_id) == meant
+        Arc::ptr_eq(&question.upstream, upstream) && Id::read(&question.raw_id).as_ref() == Some(&meant)
     });
     let Some(question) = found else { return Ok(None) };
     forget(errand, question.shown).await?;
@@ -126,8 +125,7 @@ pub(crate) async fn answer(visit: &Visit, answer: &Message<'_>, id: Option<&Id>)
 
 /// A client's progress on what it was asked, under the token of whoever asked.
 pub(crate) async fn progress(visit: &Visit, told: &Message<'_>) -> Result<(), Fault> {
-    let shown = told.param("progressToken").and_then(|raw| Some((raw, Id::read(raw)?.wire()?)));
-    let Some((raw, id)) = shown else { return Ok(()) };
+    let Some((raw, id)) = told.wire_param("progressToken") else { return Ok(()) };
     let asked = visit.hub.reverse_requests.get(&visit.place(), &id).await?;
     let Some(Question { upstream, token: Some(token), .. }) = asked else { return Ok(()) };
     notify::pass(&visit.to(&upstream.server), &upstream, told.with_part(raw, &token)).await

@@ -177,8 +177,7 @@ fn visible(errand: &Errand, answer: String) -> String {
 
 /// Progress that an upstream tells outside of the call's own answer still goes to that call, if it is of this session.
 pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>) -> Result<(), Fault> {
-    let token = told.param("progressToken").and_then(|raw| Some((raw, Id::read(raw)?.wire()?)));
-    let Some((raw, wire)) = token else { return Ok(()) };
+    let Some((raw, wire)) = told.wire_param("progressToken") else { return Ok(()) };
     let own = errand.hub.progress_tokens.owned_by(&errand.session.key);
     if let Some(progress) = own.into_iter().find(|progress| progress.wire == wire) {
         let _ = progress.deliver.send(Delivery::Notification(told.with_part(raw, &progress.token))).await;

@@ -124,8 +124,7 @@ impl Carrier {
 
     /// Progress goes to the call whose token it names, under the token that its client gave it.
     async fn progressed(&self, message: &Message<'_>) -> Result<(), Fault> {
-        let token = message.param("progressToken");
-        let Some((raw, wire)) = token.and_then(|raw| Some((raw, Id::read(raw)?.wire()?))) else { return Ok(()) };
+        let Some((raw, wire)) = message.wire_param("progressToken") else { return Ok(()) };
         if let Some(progress) = self.errand.hub.progress_tokens.get(&self.place, &wire).await? {
             let told = Delivery::Notification(message.with_part(raw, &progress.token));
             let _ = progress.deliver.send(told).await;

@@ -5,11 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Errand, UpstreamSession, Visit, upstream_session};
-use crate::{
-    envelope::{Id, Message},
-    isolation::Rule,
-    upstream::Fault,
-};
+use crate::{envelope::Message, isolation::Rule, upstream::Fault};
 
 /// Passes a client's notification on to its server.
 pub(crate) async fn notify(errand: &Errand, message: &Message<'_>) -> Result<(), Fault> {
@@ -19,7 +15,7 @@ pub(crate) async fn notify(errand: &Errand, message: &Message<'_>) -> Result<(),
 
 /// Passes a cancel on to the call that it means, or nowhere.
 pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), Fault> {
-    let Some((raw, id)) = message.param("requestId").and_then(|raw| Some((raw, Id::read(raw)?))) else { return Ok(()) };
+    let Some((raw, id)) = message.id_param("requestId") else { return Ok(()) };
     let Some(claimed) = visit.hub.request_ids.get(&visit.place(), &id).await? else {
         return Ok(()); // Answered meanwhile, or never asked: nothing to cancel.
     };

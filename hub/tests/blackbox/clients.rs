@@ -1,22 +1,15 @@
 //! Other people's code at both ends: rmcp's client through the hub to rmcp's server.
 
-use crate::running::{ALICE, BOB, fake, hub_for};
+use crate::running::{ALICE, BOB, fake, hub_for, rmcp_server};
 use fake_upstreams::Kind;
 use rmcp::{
     ServerHandler, ServiceExt,
     handler::server::wrapper::Parameters,
     model::{CallToolRequestParams, ServerCapabilities, ServerConfig},
     schemars, tool, tool_handler, tool_router,
-    transport::{
-        StreamableHttpClientTransport,
-        streamable_http_client::StreamableHttpClientTransportConfig,
-        streamable_http_server::{
-            StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
-        },
-    },
+    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 async fn client(hub: &str, server: &str, key: &str) -> rmcp::service::RunningService<rmcp::RoleClient, ()> {
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{hub}/mcp/{server}")).auth_header(key);
@@ -70,15 +63,7 @@ impl ServerHandler for Adder {
 
 #[tokio::test]
 async fn an_rmcp_server_behind_the_hub_serves_an_rmcp_client() {
-    let service = StreamableHttpService::new(
-        || Ok(Adder),
-        LocalSessionManager::default().into(),
-        StreamableHttpServerConfig::default(),
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    let server = axum::serve(listener, axum::Router::new().nest_service("/mcp", service));
-    tokio::spawn(async move { server.await });
+    let url = rmcp_server(|| Adder).await;
     let hub = hub_for(&[("adder", &url)], json!({})).await;
     let alice = client(&hub, "adder", ALICE).await;
     let result = alice.call_tool(call("add", json!({ "a": 2, "b": 40 }))).await.unwrap();

@@ -4,6 +4,12 @@ use std::{future::Future, sync::Arc};
 
 use fake_upstreams::{Account, Answers, Fake, Kind, Ledger, Script, Settings};
 use hub::{Config, Environment, Hub};
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -35,6 +41,20 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     fake_upstreams::serve(listener, fake.clone(), std::future::pending());
     (url, fake)
+}
+
+/// rmcp's server with these handlers, one for each session; its MCP endpoint.
+pub(crate) async fn rmcp_server<S: ServerHandler>(handler: impl Fn() -> S + Send + Sync + 'static) -> String {
+    let service = StreamableHttpService::new(
+        move || Ok(handler()),
+        LocalSessionManager::default().into(),
+        StreamableHttpServerConfig::default(),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let server = axum::serve(listener, axum::Router::new().nest_service("/mcp", service));
+    tokio::spawn(async move { server.await });
+    url
 }
 
 /// A hub in front of these servers (name and URL) with the users alice and bob; its address.

@@ -13,19 +13,13 @@ use rmcp::{
     },
     service::{NotificationContext, RequestContext, RunningService},
     tool, tool_handler, tool_router,
-    transport::{
-        StreamableHttpClientTransport,
-        streamable_http_client::StreamableHttpClientTransportConfig,
-        streamable_http_server::{
-            StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
-        },
-    },
+    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::mpsc;
 
-use crate::running::{ALICE, BOB, Client, fake, hub_for};
+use crate::running::{ALICE, BOB, Client, fake, hub_for, rmcp_server};
 
 fn made<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
@@ -142,15 +136,7 @@ impl ClientHandler for Person {
 /// rmcp's server with [`Curious`] behind the hub: the hub's address, and what is set there.
 async fn curious() -> (String, mpsc::UnboundedReceiver<String>) {
     let (set, was_set) = mpsc::unbounded_channel();
-    let service = StreamableHttpService::new(
-        move || Ok(Curious { set: set.clone() }),
-        LocalSessionManager::default().into(),
-        StreamableHttpServerConfig::default(),
-    );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    let server = axum::serve(listener, axum::Router::new().nest_service("/mcp", service));
-    tokio::spawn(async move { server.await });
+    let url = rmcp_server(move || Curious { set: set.clone() }).await;
     (hub_for(&[("curious", &url)], json!({})).await, was_set)
 }
 
