@@ -72,7 +72,8 @@ impl Content {
         let name = |content: &Self| content.params.get("name").and_then(Value::as_str).map(str::to_owned);
         let same_name = match (name(self), name(arrived)) {
             (Some(asked), Some(bare)) => {
-                asked == bare || asked.strip_prefix(upstream).is_some_and(|rest| rest.ends_with(&bare))
+                let between = asked.strip_prefix(upstream).and_then(|rest| rest.strip_suffix(&*bare));
+                asked == bare || between.is_some_and(|between| !between.contains(char::is_alphanumeric))
             }
             (asked, bare) => asked == bare,
         };
@@ -112,6 +113,12 @@ mod tests {
         ];
         assert_eq!(cause(&seen, 2), Cause::Exchange(1));
         assert_eq!(cause(&seen, 3), Cause::Exchange(0));
+    }
+
+    #[test]
+    fn a_name_that_only_ends_like_another_is_another() {
+        let seen = [call(Side::Client, 1, None, "db__my_echo", "a"), call(db(), 2, None, "echo", "a")];
+        assert_eq!(cause(&seen, 1), Cause::Nobody);
     }
 
     #[test]
