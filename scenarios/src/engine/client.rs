@@ -99,7 +99,7 @@ impl Endpoint {
 /// # Errors
 /// What the socket said, in words, when the connection could not be made or broke before the end.
 pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, String> {
-    follow(endpoint, outgoing, Reading::Everything, |_| {}).await
+    exchange(endpoint, outgoing, Reading::Everything, None).await
 }
 
 /// Sends one request, and shows the answer as far as it has come: after its head and after every piece.
@@ -110,7 +110,16 @@ pub async fn follow(
     endpoint: &Endpoint,
     outgoing: Outgoing,
     reading: Reading,
-    mut show: impl FnMut(&Reply),
+    mut show: impl FnMut(&Reply) + Send,
+) -> Result<Reply, String> {
+    exchange(endpoint, outgoing, reading, Some(&mut show)).await
+}
+
+async fn exchange(
+    endpoint: &Endpoint,
+    outgoing: Outgoing,
+    reading: Reading,
+    mut show: Option<&mut (dyn FnMut(&Reply) + Send)>,
 ) -> Result<Reply, String> {
     let stream = endpoint.connect().await.map_err(|error| format!("connecting: {error}"))?;
     let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
@@ -127,7 +136,9 @@ pub async fn follow(
                 .collect(),
             body: String::new(),
         };
-        show(&reply);
+        if let Some(show) = &mut show {
+            show(&reply);
+        }
         if reading == Reading::Nothing {
             std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
         }
@@ -138,9 +149,12 @@ pub async fn follow(
             if bytes.len() > LARGEST_ANSWER {
                 return Err("length limit exceeded".to_owned());
             }
-            reply.body = String::from_utf8_lossy(&bytes).into_owned();
-            show(&reply);
+            if let Some(show) = &mut show {
+                reply.body = String::from_utf8_lossy(&bytes).into_owned();
+                show(&reply);
+            }
         }
+        reply.body = String::from_utf8_lossy(&bytes).into_owned();
         Ok(reply)
     };
     let mut answer = Box::pin(answer);

@@ -41,7 +41,7 @@ impl Player<'_> {
         let first = async {
             tokio::select! {
                 biased;
-                () = asked => {}
+                _ = asked => {}
                 () = call.end() => {}
             }
         };
@@ -71,15 +71,14 @@ impl Player<'_> {
         let address = self.address(number, actor, upstream, Purpose::Step, None);
         let call = self.follow(address, outgoing, reading).map_err(NoSession)?;
         let exchange = call.exchange;
-        self.until(|events| events.iter().any(|event| heard(event, exchange).is_some())).await;
-        let opened = self.stage.recorder.peek(|events| events.iter().any(|event| heard(event, exchange).is_some()));
+        let opened = self.until(|events| events.iter().any(|event| heard(event, exchange).is_some())).await;
         self.held.insert(stream.value.clone(), call);
         Ok(if opened { Outcome::Answered { exchange } } else { Outcome::NoAnswer { exchange } })
     }
 
     fn last_id(&self, exchange: Exchange) -> Option<String> {
         self.stage.recorder.peek(|events| {
-            let body = events.iter().rev().find_map(|event| heard(event, exchange))?;
+            let (_, body) = events.iter().rev().find_map(|event| heard(event, exchange))?;
             fake_upstreams::wire::sse::events(body).into_iter().rev().find_map(|event| event.id)
         })
     }
@@ -99,7 +98,7 @@ impl Player<'_> {
             .map(|part| self.fill_text(&actor, part))
             .collect();
         self.until(|events| {
-            let body = events.iter().rev().find_map(|event| heard(event, exchange)).unwrap_or_default();
+            let body = events.iter().rev().find_map(|event| heard(event, exchange)).map_or("", |(_, body)| body);
             wanted.iter().all(|part| body.contains(part.as_str()))
         })
         .await;
@@ -132,20 +131,17 @@ impl Player<'_> {
     }
 }
 
-/// What had come of this exchange's answer when something of it came.
-fn heard(event: &Event, exchange: Exchange) -> Option<&str> {
+/// Headers of this exchange's answer, and what had come of its body when something of it came.
+fn heard(event: &Event, exchange: Exchange) -> Option<(&[(String, String)], &str)> {
     match event {
-        Event::Heard { exchange: of, body, .. } if *of == exchange => Some(body),
+        Event::Heard { exchange: of, headers, body, .. } if *of == exchange => Some((headers, body)),
         _ => None,
     }
 }
 
 /// The id of what was asked last on the stream of this exchange.
 fn question(events: &[Event], exchange: Exchange) -> Option<Value> {
-    let (headers, body) = events.iter().rev().find_map(|event| match event {
-        Event::Heard { exchange: of, headers, body, .. } if *of == exchange => Some((headers, body)),
-        _ => None,
-    })?;
+    let (headers, body) = events.iter().rev().find_map(|event| heard(event, exchange))?;
     let messages = rpc::messages(&rpc::answer_of(200, headers, body));
     messages.iter().rev().find(|message| message.get("method").is_some())?.get("id").cloned()
 }

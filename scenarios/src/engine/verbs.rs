@@ -347,8 +347,8 @@ impl Player<'_> {
         Outcome::Done
     }
 
-    /// Waits until the journal shows it, or patience ends.
-    pub(super) async fn until(&self, shows: impl Fn(&[Event]) -> bool) {
+    /// Waits until the journal shows it, or patience ends: then false.
+    pub(super) async fn until(&self, shows: impl Fn(&[Event]) -> bool) -> bool {
         let shown = async {
             loop {
                 let news = self.stage.news.notified();
@@ -360,7 +360,7 @@ impl Player<'_> {
                 news.await;
             }
         };
-        self.stage.pace.within(shown).await;
+        self.stage.pace.within(shown).await.is_some()
     }
 
     async fn raw(&mut self, number: usize, send: &Send, twin: bool) -> Result<Outcome, NoSession> {
