@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use scenarios::{
-    diagnostics::{Style, render},
+    diagnostics::{Style, render, render_all},
     registry::Registry,
     scenario::{load, source::Source},
 };
@@ -28,10 +28,7 @@ fn told(text: &str) -> String {
     let source = Source { path: "cases/bad/file.yaml".into(), text: text.into() };
     match load(&source, &REGISTRY) {
         Ok(_) => "nothing is wrong".to_owned(),
-        Err(problems) => {
-            let style = Style { color: false, unicode: true };
-            problems.iter().map(|problem| render(problem, style)).collect::<Vec<_>>().join("\n\n")
-        }
+        Err(problems) => render_all(&problems, Style { color: false, unicode: true }),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use scenarios::{
-    diagnostics::{Style, render},
+    diagnostics::{Style, render_all},
     scenario::source::Source,
     target::file,
 };
@@ -35,10 +35,7 @@ fn told(text: &str) -> String {
     let source = Source { path: "target.yaml".into(), text: text.into() };
     match file::load(&source, Path::new("")) {
         Ok(_) => "nothing is wrong".to_owned(),
-        Err(problems) => {
-            let style = Style { color: false, unicode: true };
-            problems.iter().map(|problem| render(problem, style)).collect::<Vec<_>>().join("\n\n")
-        }
+        Err(problems) => render_all(&problems, Style { color: false, unicode: true }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use anyhow::{Context, ensure};
 
-use crate::{peers, root, suite};
+use crate::{peers, root, suite, test::crosstalk};
 
 /// What the fastmcp hub is made with. Pinned: another version may behave otherwise, and then the page beside it is wrong.
 const FASTMCP: &str = "fastmcp==4.1.2";
@@ -14,18 +14,15 @@ const FOUND: u8 = 1;
 /// Our hub, started from its binary for every cell, must keep every promise there too.
 pub(crate) fn reference() -> anyhow::Result<()> {
     suite::build("hub", "hub")?;
-    let code = suite::pass_through(&["--target".into(), path("scenarios/targets/hub.yaml")])?;
-    ensure!(code == 0, "crosstalk ended with {code}");
+    crosstalk(&["--target", &path("scenarios/targets/hub.yaml")])?;
     // The same with its naming left to be learned, on the routes that need it.
     let written = fs::read_to_string(root().join("scenarios/targets/hub.yaml"))?;
     let learned = written.replace("naming: \"{upstream}__{name}\"", "naming: learned");
     ensure!(learned != written, "scenarios/targets/hub.yaml has no naming to leave out");
     fs::create_dir_all(root().join("target/targets"))?;
     fs::write(root().join("target/targets/learned.yaml"), learned)?;
-    let args = ["--target".into(), path("target/targets/learned.yaml"), "state/everything-on-one-route".into()];
-    let code = suite::pass_through(&args)?;
-    ensure!(code == 0, "crosstalk ended with {code} where names are learned");
-    Ok(())
+    crosstalk(&["--target", &path("target/targets/learned.yaml"), "state/everything-on-one-route"])
+        .context("where names are learned")
 }
 
 /// The findings must be those of the golden file, which `CROSSTALK_WRITE` writes anew.

@@ -50,7 +50,8 @@ fn cargo_test() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn crosstalk(args: &[&str]) -> anyhow::Result<()> {
+/// Runs the suite with these arguments; it must end with 0.
+pub(crate) fn crosstalk(args: &[&str]) -> anyhow::Result<()> {
     let args: Vec<String> = args.iter().map(ToString::to_string).collect();
     let code = suite::pass_through(&args)?;
     ensure!(code == 0, "crosstalk ended with {code}");

@@ -64,8 +64,12 @@ pub(crate) struct Streaming {
 
 impl Streaming {
     fn new(events: UnboundedReceiver<String>) -> Self {
-        Self { headers: vec![("content-type".into(), "text/event-stream".into())], events }
+        Self { headers: event_stream(), events }
     }
+}
+
+fn event_stream() -> Vec<(String, String)> {
+    vec![("content-type".into(), "text/event-stream".into())]
 }
 
 impl Fake {
@@ -100,7 +104,7 @@ impl Fake {
         let content = json!([{ "type": "text", "text": format!("answered {text}\n[{mark}]") }]);
         let response = rpc::result(&asked.id, json!({ "content": content, "isError": false }));
         body.push_str(&self.say(asked.exchange, write, &response));
-        let headers = vec![("content-type".into(), "text/event-stream".into())];
+        let headers = event_stream();
         self.ledger.record(Entry::Answer {
             upstream,
             exchange: asked.exchange,

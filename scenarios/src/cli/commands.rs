@@ -1,7 +1,7 @@
 //! What is done for each command.
 
 use std::{
-    env, fs,
+    env, fmt, fs,
     io::{self, IsTerminal, Write},
     num::NonZeroUsize,
     ops::ControlFlow,
@@ -25,7 +25,7 @@ use super::{
     traces,
 };
 use crate::{
-    diagnostics::{Diagnostic, Style, render},
+    diagnostics::{Diagnostic, Style, render_all},
     engine::pace,
     library::Library,
     mutants::{self, Fate},
@@ -39,11 +39,18 @@ use crate::{
     run::{self, Mode, Options},
     scenario::{grammar, model::Scenario},
     select::{self, select},
-    target::{Target, kind::Unusable, process, reference::UnknownIsolation},
+    target::{Target, kind::Unusable, process},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
 pub(super) struct Stop(pub(super) u8, pub(super) String);
+
+impl Stop {
+    /// The command line, or a file that it names, cannot be followed.
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self(exit::USAGE, format!("crosstalk: {message}"))
+    }
+}
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
@@ -109,18 +116,16 @@ fn scenarios(chosen: &Chosen) -> Result<Vec<Arc<Scenario>>, Stop> {
     if !library.problems.is_empty() {
         return Err(Stop(exit::INVALID, told(&library.problems)));
     }
-    select(&library.scenarios, &chosen.selection).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
+    select(&library.scenarios, &chosen.selection).map_err(Stop::usage)
 }
 
 fn from_path(path: &Path, registry: &Registry) -> Result<Library, Stop> {
-    Library::from_path(path, registry).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))
+    Library::from_path(path, registry).map_err(Stop::usage)
 }
 
 pub(super) fn told(problems: &[Diagnostic]) -> String {
     let style = Style { color: io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none(), ..style(Color::Never) };
-    let mut text: Vec<String> = problems.iter().map(|problem| render(problem, style)).collect();
-    text.push(format!("{} problems; nothing was run", problems.len()));
-    text.join("\n\n")
+    format!("{}\n\n{} problems; nothing was run", render_all(problems, style), problems.len())
 }
 
 pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
@@ -129,15 +134,14 @@ pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 
 /// What is judged. An isolation that does not exist is told before anything is written.
 fn target(args: &RunArgs) -> Result<Target, Stop> {
-    let usage = |message: String| Stop(exit::USAGE, format!("crosstalk: {message}"));
     let Some(path) = &args.target else {
-        return Target::reference(args.isolation.as_deref()).map_err(|error| usage(error.to_string()));
+        return Target::reference(args.isolation.as_deref()).map_err(Stop::usage);
     };
     if args.mode == Some(ModeArg::InProcess) {
-        return Err(usage("a hub of a target file runs over sockets; leave `--mode` out".to_owned()));
+        return Err(Stop::usage("a hub of a target file runs over sockets; leave `--mode` out"));
     }
     Target::load(path).map_err(|unusable| match unusable {
-        Unusable::Unread(message) => usage(message),
+        Unusable::Unread(message) => Stop::usage(message),
         Unusable::Invalid(problems) => Stop(exit::INVALID, told(&problems)),
     })
 }
@@ -162,7 +166,7 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     };
     let last = u64::try_from(args.repeat.get() - 1).ok().and_then(|more| args.seed.checked_add(more));
     let Some(last) = last else {
-        return Err(Stop(exit::USAGE, format!("crosstalk: no {} seeds come after {}", args.repeat, args.seed)));
+        return Err(Stop::usage(format!("no {} seeds come after {}", args.repeat, args.seed)));
     };
     let plan = |options: &Options| {
         let mut cells = run::plan(&scenarios, options);
@@ -204,8 +208,7 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     }
     let tally = terminal.end()?;
     if let Some(file) = &args.findings {
-        fs::write(file, found.to_string())
-            .map_err(|error| Stop(exit::USAGE, format!("crosstalk: {}: {error}", file.display())))?;
+        fs::write(file, found.to_string()).map_err(|error| Stop::usage(format!("{}: {error}", file.display())))?;
     }
     if interrupted.load(Ordering::Relaxed) {
         return Err(Stop(exit::INTERRUPTED, "interrupted: the counts are those of the cells that were done".into()));
@@ -240,7 +243,7 @@ fn flags(args: &RunArgs) -> String {
 /// it every process of a target.
 pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
     let raised = Arc::new(AtomicBool::new(false));
-    let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: no signal handler: {error}"));
+    let failed = |error: io::Error| Stop::usage(format!("no signal handler: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let flag = raised.clone();
     thread::spawn(move || {
@@ -287,7 +290,7 @@ fn check(paths: &[PathBuf]) -> Result<u8, Stop> {
     }
     let count: usize = libraries.iter().map(|library| library.scenarios.len()).sum();
     if count == 0 {
-        return Err(Stop(exit::USAGE, "crosstalk: no scenario file there".into()));
+        return Err(Stop::usage("no scenario file there"));
     }
     writeln!(io::stdout(), "{count} scenarios: fine")?;
     Ok(exit::PASSED)
@@ -301,7 +304,6 @@ fn schema() -> Result<u8, Stop> {
 fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
     let scenarios = scenarios(&args.chosen)?;
     let options = Options { seed: args.seed, workers: workers(None), ..Options::default() };
-    let usage = |error: UnknownIsolation| Stop(exit::USAGE, format!("crosstalk: {error}"));
     let mut broken = None;
     run::play(&run::plan(&scenarios, &options), &options, |report| match report.verdict.word() {
         "pass" | "not-applicable" => ControlFlow::Continue(()),
@@ -314,7 +316,7 @@ fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
     if let Some(message) = broken {
         return Err(Stop(exit::FAILED, message));
     }
-    let hunted = mutants::hunt(&scenarios, &options, |_| ControlFlow::Continue(())).map_err(usage)?;
+    let hunted = mutants::hunt(&scenarios, &options, |_| ControlFlow::Continue(())).map_err(Stop::usage)?;
     matrix::write(&mut Patient::new(io::stdout().lock()), &hunted)?;
     let survived = hunted.iter().any(|mutant| mutant.fate == Fate::Survived);
     Ok(if survived { exit::FAILED } else { exit::PASSED })

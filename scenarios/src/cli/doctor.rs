@@ -16,9 +16,9 @@ pub(super) fn run(path: &std::path::Path, options: &Options) -> Result<u8, Stop>
     let file = match Target::load(path) {
         Ok(Target::Hub(file)) => file,
         Ok(Target::Reference(_)) => {
-            return Err(Stop(exit::USAGE, "crosstalk: the reference hub needs no doctor".into()));
+            return Err(Stop::usage("the reference hub needs no doctor"));
         }
-        Err(Unusable::Unread(message)) => return Err(Stop(exit::USAGE, format!("crosstalk: {message}"))),
+        Err(Unusable::Unread(message)) => return Err(Stop::usage(message)),
         Err(Unusable::Invalid(problems)) => {
             writeln!(out, "  MISSING  the file is valid\n")?;
             out.flush()?;

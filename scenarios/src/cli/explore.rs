@@ -76,8 +76,7 @@ pub(super) fn explore(args: &ExploreArgs) -> Result<u8, Stop> {
     let time = args.time.or_else(|| args.cases.is_none().then_some(WHILE));
     let search =
         Search { seed: args.seed, users: args.users.clone(), cases: args.cases, time, workers: workers(args.workers) };
-    let stage =
-        Stage::new(args.isolation.as_deref()).map_err(|error| Stop(exit::USAGE, format!("crosstalk: {error}")))?;
+    let stage = Stage::new(args.isolation.as_deref()).map_err(Stop::usage)?;
     let interrupted = interrupt()?;
     let mut out = Patient::new(io::stdout().lock());
     let target = args.isolation.as_deref().unwrap_or("strict");
@@ -216,7 +215,7 @@ fn finished(search: &Search, found: &Found, smallest: &Smaller) -> Written {
 
 fn save(folder: &Path, written: &Written) -> Result<PathBuf, Stop> {
     let file = folder.join(format!("{}.yaml", written.id));
-    let failed = |error: io::Error| Stop(exit::USAGE, format!("crosstalk: {}: {error}", file.display()));
+    let failed = |error: io::Error| Stop::usage(format!("{}: {error}", file.display()));
     if let Some(parent) = file.parent() {
         fs::create_dir_all(parent).map_err(failed)?;
     }

@@ -9,4 +9,4 @@ pub mod render;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use nearest::nearest;
-pub use render::{Style, render};
+pub use render::{Style, render, render_all};

@@ -12,6 +12,10 @@ pub struct Style {
     /// Box-drawing characters.
     pub unicode: bool,
 }
+/// Several of them, an empty line between two.
+pub fn render_all(problems: &[Diagnostic], style: Style) -> String {
+    problems.iter().map(|problem| render(problem, style)).collect::<Vec<_>>().join("\n\n")
+}
 
 /// The diagnostic as text, without a final line break.
 pub fn render(diagnostic: &Diagnostic, style: Style) -> String {

@@ -14,9 +14,8 @@ use crate::{
         player::Player,
         stage::{Front, Stage},
     },
-    registry::Registry,
     run::{self, Cell, Options},
-    scenario::{self, source::Source},
+    scenario,
     target::{
         Provision, Running, Target,
         file::HubFile,
@@ -45,10 +44,7 @@ pub fn walk(file: &Arc<HubFile>, options: &Options, tell: &mut dyn FnMut(Line)) 
 
 /// The probe in the newest revision and the first credential mode that the hub can be asked.
 fn probe(file: &HubFile) -> Result<Cell, String> {
-    let source = Source { path: "doctor/probe.yaml".into(), text: include_str!("probe.yaml").into() };
-    let scenario = scenario::load(&source, &Registry::embedded());
-    let scenario =
-        scenario.map_err(|found| found.iter().map(|told| render(told, Style::default())).collect::<String>())?;
+    let scenario = scenario::own("doctor/probe.yaml", include_str!("probe.yaml"))?;
     let cells = run::plan(&[Arc::new(scenario)], &Options::default());
     let asked = |cell: &Cell| {
         let (mode, revision) = (cell.credentials.to_string(), cell.revision.to_string());
@@ -103,54 +99,38 @@ async fn through(
 
 /// From files to routes; `None` where something is missing that the rest needs.
 async fn raise(room: &Room<'_>, tell: &mut dyn FnMut(Line)) -> Option<(Option<Process>, Running)> {
-    let mut step = |name: &str, done: Result<String, Trouble>| match done {
-        Ok(seen) => {
-            tell(Line::works(name, room.plain(&seen)));
-            Some(())
-        }
-        Err(trouble) => {
-            tell(Line::missing(name, room.plain(&words(&trouble))));
-            None
-        }
-    };
-    step(
-        "files are written",
-        room.write().map(|names| if names.is_empty() { "none".to_owned() } else { names.join(", ") }),
-    )?;
-    step("commands before the start", room.prepare().await.map(|kept| format!("{} done", kept.done)))?;
-    let launched = room.launch();
-    let mut process = match launched {
-        Ok(process) => {
-            let seen = process.as_ref().map_or("it runs already".to_owned(), |_| "it runs".to_owned());
-            step("the command starts", Ok(seen))?;
-            process
-        }
-        Err(trouble) => {
-            step("the command starts", Err(trouble))?;
-            return None;
-        }
-    };
-    step("ready in time", room.ready(&mut process).await.map(|()| "it is".to_owned()))?;
-    let kept = match room.provision().await {
-        Ok(kept) => {
-            let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
-            step("two users are provisioned", Ok(format!("{} steps done; {chosen}", kept.done)))?;
-            kept
-        }
-        Err(trouble) => {
-            step("two users are provisioned", Err(trouble))?;
-            return None;
-        }
-    };
-    let endpoints = match room.endpoints() {
-        Ok(endpoints) => endpoints,
-        Err(trouble) => {
-            step("routes", Err(trouble))?;
-            return None;
-        }
-    };
-    step("routes", Ok(endpoints.keys().cloned().collect::<Vec<_>>().join(", ")))?;
+    let mut steps = Steps { room, tell };
+    let names = |names: &Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    steps.told("files are written", room.write(), names)?;
+    steps.told("commands before the start", room.prepare().await, |kept| format!("{} done", kept.done))?;
+    let runs = |process: &Option<Process>| process.as_ref().map_or("it runs already", |_| "it runs").to_owned();
+    let mut process = steps.told("the command starts", room.launch(), runs)?;
+    steps.told("ready in time", room.ready(&mut process).await, |()| "it is".to_owned())?;
+    let kept = steps.told("two users are provisioned", room.provision().await, |kept| {
+        let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
+        format!("{} steps done; {chosen}", kept.done)
+    })?;
+    let endpoints =
+        steps.told("routes", room.endpoints(), |found| found.keys().cloned().collect::<Vec<_>>().join(", "))?;
     Some((process, Running { endpoints, keys: kept.keys, guest: None }))
+}
+
+/// Tells each step as it is done.
+struct Steps<'s> {
+    room: &'s Room<'s>,
+    tell: &'s mut dyn FnMut(Line),
+}
+
+impl Steps<'_> {
+    /// What a step gave, told in the words of `seen`; `None` where something is missing.
+    fn told<T>(&mut self, name: &str, done: Result<T, Trouble>, seen: impl FnOnce(&T) -> String) -> Option<T> {
+        let line = match &done {
+            Ok(given) => Line::works(name, self.room.plain(&seen(given))),
+            Err(trouble) => Line::missing(name, self.room.plain(&words(trouble))),
+        };
+        (self.tell)(line);
+        done.ok()
+    }
 }
 
 fn words(trouble: &Trouble) -> String {

@@ -4,9 +4,12 @@
 //! upstream's bytes to whoever received it.
 
 use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
-use crate::trace::{
-    Index,
-    index::{Answer, Message},
+use crate::{
+    scenario::model::Actor,
+    trace::{
+        Index,
+        index::{Answer, Message},
+    },
 };
 
 /// Judges every exchange that was answered.
@@ -20,8 +23,21 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn finding(kind: Kind, message: &Message<'_>, at: usize, headline: String) -> Finding {
+pub(super) fn finding(kind: Kind, message: &Message<'_>, at: usize, headline: String) -> Finding {
     Finding::new(Oracle::Audience, kind, message.step, at, headline)
+}
+
+/// A notification that is `owner`'s, told to whoever sent this message. `of` is what it concerns: a request, a session.
+pub(super) fn astray(message: &Message<'_>, answer: &Answer<'_>, owner: &Actor, of: &str, expected: &str) -> Finding {
+    let headline = format!("{} was told what concerns a {of} of {owner}", message.actor);
+    let kind = if owner.user == message.actor.user { Kind::Correlation } else { Kind::Leak };
+    let mut finding = finding(kind, message, answer.at, headline);
+    finding.crossing = Some(Crossing {
+        what: "a notification".to_owned(),
+        owner: owner.to_string(),
+        reached: message.actor.to_string(),
+    });
+    finding.because(expected, rpc::brief(answer))
 }
 
 /// Progress comes under the token that this very request gave, and under none where it gave none.
@@ -43,15 +59,7 @@ fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Opt
             (!goes_on(message, foreign)).then_some(foreign)
         })
     })?;
-    let headline = format!("{} was told what concerns a request of {}", message.actor, foreign.actor);
-    let kind = if foreign.actor.user == message.actor.user { Kind::Correlation } else { Kind::Leak };
-    let mut finding = finding(kind, message, answer.at, headline);
-    finding.crossing = Some(Crossing {
-        what: "a notification".to_owned(),
-        owner: foreign.actor.to_string(),
-        reached: message.actor.to_string(),
-    });
-    Some(finding.because("notifications of its own request only", rpc::brief(answer)))
+    Some(astray(message, answer, foreign.actor, "request", "notifications of its own request only"))
 }
 
 /// Whether a GET may go on with what a broken connection cut short: the same client, in the same session.

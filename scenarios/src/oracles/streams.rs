@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use super::{
+    Finding, Kind,
+    audience::{astray, finding},
+    rpc,
+};
 use crate::trace::{
     Index,
     index::{Answer, MarkKind, Message, Owner},
@@ -40,10 +44,6 @@ fn marks<'i>(index: &'i Index<'_>, answer: &Answer<'_>) -> Vec<&'i str> {
     told.iter().flat_map(minted).collect()
 }
 
-fn finding(kind: Kind, message: &Message<'_>, at: usize, headline: String) -> Finding {
-    Finding::new(Oracle::Audience, kind, message.step, at, headline)
-}
-
 /// Something that an upstream told another session.
 fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, told: &[&str]) -> Option<Finding> {
     let owner = told.iter().find_map(|text| {
@@ -56,15 +56,7 @@ fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, told: 
             _ => None,
         }
     })?;
-    let headline = format!("{} was told what concerns a session of {owner}", message.actor);
-    let kind = if owner.user == message.actor.user { Kind::Correlation } else { Kind::Leak };
-    let mut finding = finding(kind, message, answer.at, headline);
-    finding.crossing = Some(Crossing {
-        what: "a notification".to_owned(),
-        owner: owner.to_string(),
-        reached: message.actor.to_string(),
-    });
-    Some(finding.because("what concerns its own session only", rpc::brief(answer)))
+    Some(astray(message, answer, owner, "session", "what concerns its own session only"))
 }
 
 /// Messages of one upstream stream in another order than they were sent.

@@ -45,7 +45,7 @@ pub fn report(cell: &Cell, options: &Options, control: Control) -> CellReport {
             Err(verdict) => (verdict, None),
         },
     };
-    CellReport { scenario: cell.scenario.clone(), cell: cell.name.clone(), seed: options.seed, verdict, trace }
+    CellReport::of(cell, options.seed, verdict, trace)
 }
 
 fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
@@ -59,13 +59,14 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
 
 fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
     let target = &options.target;
-    let promises = target.promises_in(cell, options).map_err(|reason| Verdict::CouldNotRun { reason })?;
+    let failed = |reason| Verdict::CouldNotRun { reason };
+    let promises = target.promises_in(cell, options).map_err(failed)?;
     let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
-    let trace = among.play(cell, options)?;
+    let trace = among.play(cell, options).map_err(failed)?;
     let mut alone = Vec::new();
     for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
         let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
-        alone.push(by_itself.play(cell, options)?);
+        alone.push(by_itself.play(cell, options).map_err(failed)?);
     }
     if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
         return Err(Verdict::Harness { reason: blame(&finding) });
@@ -110,21 +111,23 @@ fn verdict(trace: &Trace, findings: Vec<Finding>) -> Verdict {
 }
 
 /// Through what a cell is played, and for whom.
-struct Setting<'u> {
-    front: Front,
-    promises: Promises,
-    alone: Option<&'u str>,
+pub(crate) struct Setting<'u> {
+    pub(crate) front: Front,
+    pub(crate) promises: Promises,
+    /// One user, or everybody.
+    pub(crate) alone: Option<&'u str>,
 }
 
 impl Setting<'_> {
-    fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, Verdict> {
+    /// Plays it. The error is why it could not be played, in words.
+    pub(crate) fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, String> {
         let pace = match options.mode {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
         };
         let seed = cell.seed(options.seed);
         let mut facts = cast::facts(cell, seed, &self.promises);
-        let runtime = runtime(pace).map_err(|error| Verdict::CouldNotRun { reason: error.to_string() })?;
+        let runtime = runtime(pace).map_err(|error| error.to_string())?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
@@ -132,11 +135,11 @@ impl Setting<'_> {
             facts.keys.extend(stage.keys.clone());
             Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
             stage.close().await;
-            Ok(())
+            Ok::<(), String>(())
         });
         drop(runtime);
         drop(log);
-        played.map_err(|reason| Verdict::CouldNotRun { reason })?;
+        played?;
         Ok(recorder.into_trace(facts))
     }
 }

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::Cell;
 use crate::{oracles::Finding, scenario::model::Scenario, trace::Trace};
 
 /// One cell of the matrix, played and judged.
@@ -57,6 +58,13 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+}
+
+impl CellReport {
+    /// What came of a cell.
+    pub fn of(cell: &Cell, seed: u64, verdict: Verdict, trace: Option<Trace>) -> Self {
+        Self { scenario: cell.scenario.clone(), cell: cell.name.clone(), seed, verdict, trace }
+    }
 }
 
 impl Verdict {

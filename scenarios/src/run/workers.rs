@@ -92,8 +92,7 @@ impl Known<'_> {
             let reason = format!("the hub serializes held calls, as the cell `{first}` of the same scenario shows");
             Verdict::NotApplicable { reason }
         };
-        let (scenario, name) = (cell.scenario.clone(), cell.name.clone());
-        Some(CellReport { scenario, cell: name, seed: options.seed, verdict, trace: None })
+        Some(CellReport::of(cell, options.seed, verdict, None))
     }
 
     fn learn(&self, report: &CellReport) {
@@ -123,12 +122,9 @@ fn in_order(reports: &mpsc::Receiver<(usize, CellReport)>, tell: &mut impl FnMut
 
 /// A panic anywhere in a cell is told as that cell's outcome; the others go on.
 pub(crate) fn caught(cell: &Cell, options: &Options, control: Control) -> CellReport {
-    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, control))).unwrap_or_else(|panic| CellReport {
-        scenario: cell.scenario.clone(),
-        cell: cell.name.clone(),
-        seed: options.seed,
-        verdict: Verdict::Harness { reason: format!("panic while playing: {}", words(panic.as_ref())) },
-        trace: None,
+    catch_unwind(AssertUnwindSafe(|| cell::report(cell, options, control))).unwrap_or_else(|panic| {
+        let verdict = Verdict::Harness { reason: format!("panic while playing: {}", words(panic.as_ref())) };
+        CellReport::of(cell, options.seed, verdict, None)
     })
 }
 

@@ -15,3 +15,4 @@ pub mod source;
 pub mod tree;
 
 pub use lower::load;
+pub(crate) use lower::own;

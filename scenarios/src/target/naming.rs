@@ -6,23 +6,14 @@
 use std::sync::Arc;
 
 use fake_upstreams::Kind;
-use tokio::runtime::Builder;
 
-use super::{Provision, Target, file::HubFile};
+use super::{Target, file::HubFile};
 use crate::{
-    diagnostics::{Style, render},
-    engine::{
-        cast,
-        client::Wire,
-        pace::Pace,
-        player::Player,
-        stage::{Front, Stage},
-    },
+    engine::stage::Front,
     oracles::rpc,
-    registry::Registry,
-    run::{self, Options},
-    scenario::{self, source::Source},
-    trace::{Index, recorder::Recorder},
+    run::{self, Mode, Options, cell::Setting},
+    scenario,
+    trace::Index,
 };
 
 /// One user's list of everything.
@@ -43,29 +34,13 @@ steps:
 /// # Errors
 /// Why there is none to be had.
 pub(super) fn learn(file: &Arc<HubFile>, options: &Options) -> Result<String, String> {
-    let source = Source { path: "target/naming.yaml".into(), text: QUESTION.into() };
-    let scenario = scenario::load(&source, &Registry::embedded());
-    let scenario =
-        scenario.map_err(|found| found.iter().map(|told| render(told, Style::default())).collect::<String>())?;
+    let scenario = scenario::own("target/naming.yaml", QUESTION)?;
     let cells = run::plan(&[Arc::new(scenario)], options);
     let cell = cells.iter().rev().find(|cell| file.declines(cell).is_none());
     let cell = cell.ok_or("the target file declines every way of asking for the list")?;
-    let mut facts = cast::facts(cell, options.seed, &file.promises);
-    let recorder = Recorder::default();
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        let (wire, pace) = (Wire::Tcp, Pace::Real(options.patience));
-        let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, options.seed).await?;
-        let seed = options.seed;
-        let provision = Provision { facts: &facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
-        let running = file.start(&provision).await?;
-        facts.keys.extend(running.keys.clone());
-        stage.take(running);
-        Player::new(cell, &facts, &stage, &Front::Target(Target::Hub(file.clone())), None).play().await;
-        stage.close().await;
-        Ok::<(), String>(())
-    })?;
-    let trace = recorder.into_trace(facts);
+    let front = Front::Target(Target::Hub(file.clone()));
+    let options = &Options { mode: Mode::Socket, ..options.clone() };
+    let trace = Setting { front, promises: file.promises.clone(), alone: None }.play(cell, options)?;
     let index = Index::new(&trace);
     let answer = index.exchange_of(0).and_then(|exchange| index.message_of(exchange)?.answer);
     let answer = answer.ok_or("naming: no list came from `reach.all`")?;

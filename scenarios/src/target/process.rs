@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -39,6 +39,14 @@ pub struct Launch {
     pub folder: PathBuf,
     /// What its environment has besides ours.
     pub environment: Vec<(String, String)>,
+}
+
+/// A program as it is started: a name with a slash begins at `folder`, any other is looked for in `PATH`.
+pub fn located(folder: &Path, program: &str) -> PathBuf {
+    if !program.contains('/') {
+        return program.into();
+    }
+    std::path::absolute(folder.join(program)).unwrap_or_else(|_| program.into())
 }
 
 /// Why a process does not run, or does no longer.

@@ -12,6 +12,7 @@ use super::{
         model::{Each, Provisioning, What},
         template,
     },
+    process,
     room::{self, Trouble},
 };
 use crate::{
@@ -124,16 +125,15 @@ impl Provisioner<'_> {
 
     async fn command(&self, step: &Provisioning, command: &[String]) -> Result<String, Trouble> {
         let Some((program, arguments)) = command.split_first() else { return Ok(String::new()) };
-        let program = match program.contains('/') {
-            true => std::path::absolute(self.folder.join(program)).unwrap_or_else(|_| program.into()),
-            false => program.into(),
-        };
+        let program = process::located(self.folder, program);
         let mut running = Command::new(&program);
         running.args(arguments).current_dir(self.folder).stdin(Stdio::null()).kill_on_drop(true);
         let program = program.display();
         let help = "try the command by hand";
         let output = time::timeout(PATIENCE, running.output()).await;
-        let output = output.map_err(|_| self.trouble(step, format!("`{program}` did not end within 60 s"), help))?;
+        let output = output.map_err(|_| {
+            self.trouble(step, format!("`{program}` did not end within {} s", PATIENCE.as_secs()), help)
+        })?;
         let output =
             output.map_err(|error| self.trouble(step, format!("`{program}` cannot be started: {error}"), help))?;
         if !output.status.success() {

@@ -15,7 +15,7 @@ use super::{
         template,
     },
     ports,
-    process::{Launch, Process},
+    process::{self, Launch, Process},
     provisioning::{Kept, Provisioner},
     ready::{self, Sign},
 };
@@ -157,11 +157,8 @@ impl<'p> Room<'p> {
         };
         let mut arguments =
             start.command.iter().map(|part| self.fill(part)).collect::<Result<Vec<_>, _>>()?.into_iter();
-        let mut program = arguments.next().unwrap_or_default();
-        if program.contains('/') {
-            let path = std::path::absolute(self.file.folder.join(&program));
-            program = path.map_or(program, |path| path.display().to_string());
-        }
+        let program = arguments.next().unwrap_or_default();
+        let program = process::located(&self.file.folder, &program).display().to_string();
         let environment = start.environment.iter().map(|(name, value)| Ok((name.clone(), self.fill(value)?)));
         let environment = environment.collect::<Result<_, Trouble>>()?;
         Ok(Launch { program, arguments: arguments.collect(), folder, environment })
@@ -185,7 +182,7 @@ impl<'p> Room<'p> {
         ready::wait(process, &sign, start.within).await.map_err(|failure| {
             let command = start.command.first().map(|program| program.span).unwrap_or_default();
             let help = match failure {
-                super::process::Failure::Ended { .. } => "read what it said; try the command by hand",
+                process::Failure::Ended { .. } => "read what it said; try the command by hand",
                 _ => {
                     "compare `ready` with the port and path that the hub really uses, or allow more time with `within`"
                 }

@@ -18,15 +18,36 @@ pub use words::duration;
 use super::{
     model::Scenario,
     source::{Source, Span},
-    tree,
+    tree::{self, Node},
 };
-use crate::{diagnostics::Diagnostic, registry::Registry};
+use crate::{
+    diagnostics::{Diagnostic, Style, render_all},
+    registry::Registry,
+};
 
 /// Loads one file.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the file; a syntax error comes alone.
 pub fn load(source: &Source, registry: &Registry) -> Result<Scenario, Vec<Diagnostic>> {
+    lowered(source, registry, Lowering::scenario)
+}
+
+/// Loads a scenario that the suite asks a target on its own account.
+///
+/// # Errors
+/// What is wrong with it, which is a fault of the suite.
+pub(crate) fn own(path: &str, text: &str) -> Result<Scenario, String> {
+    let source = Source { path: path.into(), text: text.into() };
+    load(&source, &Registry::embedded()).map_err(|problems| render_all(&problems, Style::default()))
+}
+
+/// Reads a file and lowers it; what was lowered counts only where nothing was found on the way.
+pub(crate) fn lowered<'s, T>(
+    source: &'s Source,
+    registry: &'s Registry,
+    lower: impl FnOnce(&mut Lowering<'s>, &Node) -> Option<T>,
+) -> Result<T, Vec<Diagnostic>> {
     let root = tree::read(&source.text).map_err(|wrong| {
         vec![
             Diagnostic::error("S001", wrong.message, source, wrong.span)
@@ -34,10 +55,10 @@ pub fn load(source: &Source, registry: &Registry) -> Result<Scenario, Vec<Diagno
         ]
     })?;
     let mut lowering = Lowering { source, registry, found: Vec::new() };
-    let scenario = lowering.scenario(&root);
+    let whole = lower(&mut lowering, &root);
     lowering.found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
-    match scenario {
-        Some(scenario) if lowering.found.is_empty() => Ok(scenario),
+    match whole {
+        Some(whole) if lowering.found.is_empty() => Ok(whole),
         _ => Err(lowering.found),
     }
 }

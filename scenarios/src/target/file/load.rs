@@ -14,9 +14,9 @@ use crate::{
     diagnostics::{Diagnostic, nearest},
     registry::Registry,
     scenario::{
-        lower::{Fields, Lowering},
+        lower::{Fields, Lowering, lowered},
         source::{Source, Span, Spanned},
-        tree::{self, Node, Value},
+        tree::{Node, Value},
     },
     target::Promises,
     trace::facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
@@ -31,30 +31,16 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Everything that is wrong with it and with its templates; a syntax error comes alone.
 pub fn load(source: &Source, folder: &Path) -> Result<HubFile, Vec<Diagnostic>> {
-    let root = tree::read(&source.text).map_err(|wrong| {
-        vec![
-            Diagnostic::error("S001", wrong.message, source, wrong.span)
-                .help("mend the YAML; nothing after this place was read"),
-        ]
-    })?;
-    let registry = Registry::default();
-    let mut loading = Loading { lowering: Lowering { source, registry: &registry, found: Vec::new() }, folder };
-    let file = loading.file(&root);
-    let mut found = loading.lowering.found;
-    found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
-    match file {
-        Some(file) if found.is_empty() => Ok(file),
-        _ => Err(found),
-    }
+    lowered(source, &Registry::default(), |lowering, root| Loading { lowering, folder }.file(root))
 }
 
 /// One target file being loaded.
-pub(super) struct Loading<'s> {
-    pub(super) lowering: Lowering<'s>,
-    folder: &'s Path,
+pub(super) struct Loading<'l, 's> {
+    pub(super) lowering: &'l mut Lowering<'s>,
+    folder: &'l Path,
 }
 
-impl Loading<'_> {
+impl Loading<'_, '_> {
     fn file(&mut self, root: &Node) -> Option<HubFile> {
         let mut fields = self.lowering.map(root, "a target file")?;
         let name = self.lowering.required(&mut fields, "hub", "a target file");
@@ -313,38 +299,37 @@ impl Loading<'_> {
         let identity = [("promised", IdentityHeaders::Promised), ("not-promised", IdentityHeaders::NotPromised)];
         let refusals = [("identical", Refusals::Identical), ("similar", Refusals::Similar)];
         let logs = [("promised", Logs::Promised), ("not-promised", Logs::NotPromised)];
-        if let Some(level) = fields.take("sharing").and_then(|node| self.lowering.word(node, "sharing level", &sharing))
-        {
-            promises.sharing = level;
-        }
-        if let Some(word) =
-            fields.take("identity-headers").and_then(|node| self.lowering.word(node, "promise", &identity))
-        {
-            promises.identity_headers = word;
-        }
-        if let Some(word) = fields.take("refusals").and_then(|node| self.lowering.word(node, "promise", &refusals)) {
-            promises.refusals = word;
-        }
-        if let Some(word) = fields.take("logs").and_then(|node| self.lowering.word(node, "promise", &logs)) {
-            promises.logs = word;
-        }
         let answers = [("verbatim", Answers::Verbatim), ("alike", Answers::Alike)];
-        if let Some(word) = fields.take("answers").and_then(|node| self.lowering.word(node, "promise", &answers)) {
-            promises.answers = word;
-        }
+        self.promise(&mut fields, "sharing", "sharing level", &sharing, &mut promises.sharing);
+        self.promise(&mut fields, "identity-headers", "promise", &identity, &mut promises.identity_headers);
+        self.promise(&mut fields, "refusals", "promise", &refusals, &mut promises.refusals);
+        self.promise(&mut fields, "logs", "promise", &logs, &mut promises.logs);
+        self.promise(&mut fields, "answers", "promise", &answers, &mut promises.answers);
         self.lowering.finish(&fields, "`promises`");
         promises
     }
 
-    fn supports(&mut self, node: &Node) -> Vec<String> {
-        let names: Vec<(&str, ())> = words::OPTIONAL.iter().map(|(name, _)| (*name, ())).collect();
-        for named in self.lowering.texts(node, "a capability") {
-            if names.iter().all(|(name, ())| *name != named.value) {
-                let known: Vec<&str> = names.iter().map(|(name, ())| *name).collect();
-                self.lowering.unknown("T011", &named, "optional capability", &known);
-            }
+    /// One promise, which stays as it is where the file does not speak of it.
+    fn promise<T: Clone>(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        what: &str,
+        known: &[(&str, T)],
+        promise: &mut T,
+    ) {
+        if let Some(word) = fields.take(key).and_then(|node| self.lowering.word(node, what, known)) {
+            *promise = word;
         }
-        self.lowering.texts(node, "a capability").into_iter().map(|name| name.value).collect()
+    }
+
+    fn supports(&mut self, node: &Node) -> Vec<String> {
+        let known: Vec<&str> = words::OPTIONAL.iter().map(|(name, _)| *name).collect();
+        let named = self.lowering.texts(node, "a capability");
+        for name in named.iter().filter(|name| !known.contains(&name.value.as_str())) {
+            self.lowering.unknown("T011", name, "optional capability", &known);
+        }
+        named.into_iter().map(|name| name.value).collect()
     }
 
     fn unsupported(&mut self, node: &Node) -> BTreeMap<String, String> {
@@ -375,17 +360,18 @@ impl Loading<'_> {
         excluded
     }
 
+    /// The entries of a map whose keys are anybody's; none, and told, where it is no map.
+    fn entries<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
+        if let Value::Map(members) = &node.value {
+            return members;
+        }
+        self.wrong(node.span, "S002", format!("{what} must be a map, and this is {}", node.value.name()), help);
+        &[]
+    }
+
     /// A map of texts, each with its key.
     fn members(&mut self, node: &Node, what: &str) -> Vec<(Spanned<String>, Spanned<String>)> {
-        let Value::Map(members) = &node.value else {
-            self.wrong(
-                node.span,
-                "S002",
-                format!("{what} must be a map, and this is {}", node.value.name()),
-                "write `name: reason`",
-            );
-            return Vec::new();
-        };
+        let members = self.entries(node, what, "write `name: reason`");
         members.iter().filter_map(|(name, node)| Some((name.clone(), self.lowering.text(node, what)?))).collect()
     }
 
@@ -411,15 +397,7 @@ impl Loading<'_> {
 
     /// A map of lines.
     pub(super) fn lines(&mut self, node: &Node, what: &str, also: &[&'static str]) -> Vec<(String, Spanned<String>)> {
-        let Value::Map(members) = &node.value else {
-            self.wrong(
-                node.span,
-                "S002",
-                format!("{what} must be a map, and this is {}", node.value.name()),
-                "write `name: value`",
-            );
-            return Vec::new();
-        };
+        let members = self.entries(node, what, "write `name: value`");
         members.iter().filter_map(|(name, node)| Some((name.value.clone(), self.line(node, what, also)?))).collect()
     }
 

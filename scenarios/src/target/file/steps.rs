@@ -23,7 +23,7 @@ const METHODS: &[(&str, Method)] = &[
     ("delete", Method::DELETE),
 ];
 
-impl Loading<'_> {
+impl Loading<'_, '_> {
     /// A list of steps.
     pub(super) fn provisionings(&mut self, node: &Node) -> Vec<Provisioning> {
         let Value::List(items) = &node.value else {
