@@ -1,14 +1,12 @@
-//! Traces written to files: one NDJSON file for each cell, the declared facts first.
+//! Traces written to files, one for each cell.
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter},
     path::Path,
 };
 
-use serde_json::json;
-
-use crate::run::CellReport;
+use crate::{run::CellReport, trace::stored};
 
 /// Writes a cell's trace into `folder`, where it has one.
 ///
@@ -20,10 +18,6 @@ pub(super) fn write(folder: &Path, report: &CellReport) -> io::Result<()> {
     let file = folder.join(name.replace(['/', ' '], "-"));
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
     fs::create_dir_all(folder).map_err(named)?;
-    let mut out = BufWriter::new(File::create(&file).map_err(named)?);
-    writeln!(out, "{}", json!({ "facts": trace.facts })).map_err(named)?;
-    for event in &trace.events {
-        writeln!(out, "{}", json!(event)).map_err(named)?;
-    }
-    out.flush().map_err(named)
+    let out = BufWriter::new(File::create(&file).map_err(named)?);
+    stored::write(trace, out).map_err(named)
 }

@@ -20,6 +20,7 @@
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
 //! - [`marks`]: texts of two runs made comparable.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
+//! - `violations`: for every one of them, the trace of a hub that keeps everything, spoiled so that it must speak.
 
 pub mod audience;
 pub mod correlation;
@@ -36,6 +37,8 @@ pub mod rpc;
 pub mod secrets;
 pub mod session_ids;
 pub mod streams;
+#[cfg(test)]
+mod violations;
 
 pub use finding::{Finding, Kind, Oracle, Severity};
 

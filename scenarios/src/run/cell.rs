@@ -58,21 +58,26 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
 }
 
 fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
-    let target = &options.target;
-    let failed = |reason| Verdict::CouldNotRun { reason };
-    let promises = target.promises_in(cell, options).map_err(failed)?;
-    let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
-    let trace = among.play(cell, options).map_err(failed)?;
-    let mut alone = Vec::new();
-    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
-        let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
-        alone.push(by_itself.play(cell, options).map_err(failed)?);
-    }
+    let (trace, alone) = traces(cell, options, control).map_err(|reason| Verdict::CouldNotRun { reason })?;
     if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
         return Err(Verdict::Harness { reason: blame(&finding) });
     }
     let findings = oracles::judge(&trace, &alone);
     Ok((verdict(&trace, findings), trace))
+}
+
+/// The trace of a cell, and those of its control runs. The error is why it could not be played, in words.
+pub(crate) fn traces(cell: &Cell, options: &Options, control: Control) -> Result<(Trace, Vec<Trace>), String> {
+    let target = &options.target;
+    let promises = target.promises_in(cell, options)?;
+    let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
+    let trace = among.play(cell, options)?;
+    let mut alone = Vec::new();
+    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
+        let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
+        alone.push(by_itself.play(cell, options)?);
+    }
+    Ok((trace, alone))
 }
 
 /// A user alone, straight at the upstreams, is promised nothing but an answer.

@@ -9,12 +9,14 @@
 //! - [`recorder`]: how the engine and the fakes write it down.
 //! - [`index`]: the questions that oracles ask of it: whose call, whose session, whose mark.
 //! - [`sight`]: finding marks in bytes, however they are encoded.
+//! - [`stored`]: a trace in a file, and back.
 
 pub mod event;
 pub mod facts;
 pub mod index;
 pub mod recorder;
 pub mod sight;
+pub mod stored;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,17 @@
+//! Stored violations: what a hub without a fault wrote, spoiled in one place, must make one oracle speak.
+//!
+//! The hub's own defects show that the suite finds what a hub gets wrong. They cannot show every check: some
+//! violations no defect of ours commits. Here each is made by hand, in the trace: a small play is recorded against the
+//! strict hub, found clean, spoiled, stored, read back, and judged.
+//!
+//! - [`violation`]: one of them, and the test that makes every one speak.
+//! - [`tape`]: a recorded play, and the places where it can be spoiled.
+//! - [`crossings`]: what reached another, or went out in another's name.
+//! - [`answers`]: answers, refusals and counts that are not what was promised.
+//! - [`tellings`]: progress, notifications and questions.
+
+mod answers;
+mod crossings;
+mod tape;
+mod tellings;
+mod violation;
