@@ -7,11 +7,13 @@
 //! - [`engine`]: how one cell is played; [`target`]: against what.
 //! - [`doctor`]: what a target file lacks.
 //! - [`explore`]: random programs of many users, and the smallest that fails.
-//! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`cli`]: the command line.
+//! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`coverage`]: which bug classes are seen;
+//!   [`cli`]: the command line.
 //! - [`observe`]: taps in real traffic.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
 pub mod cli;
+pub mod coverage;
 pub mod diagnostics;
 pub mod doctor;
 pub mod engine;

@@ -3,7 +3,7 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-use scenarios::{scenario::grammar, target::file::words};
+use scenarios::{coverage, library::Library, registry::Registry, scenario::grammar, target::file::words};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -72,4 +72,16 @@ fn the_tables_of_targets_are_those_of_the_loader() {
         page = format!("{before}{begin}{table}<!-- end -->{after}");
     }
     kept("../docs/targets.md", &page);
+}
+
+#[test]
+fn the_table_of_bug_classes_is_that_of_the_registry() {
+    let registry = Registry::embedded();
+    let library = Library::embedded(&registry);
+    let rows = coverage::rows(&registry, &library.scenarios);
+    let page = fs::read_to_string(file("../docs/bug-classes.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- classes -->").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    let (table, summary) = (coverage::markdown(&rows), coverage::summary(&rows));
+    kept("../docs/bug-classes.md", &format!("{before}<!-- classes -->\n{summary}.\n\n{table}<!-- end -->{after}"));
 }

@@ -111,6 +111,9 @@ pub struct ListArgs {
     /// With the bug classes that each can see.
     #[arg(long)]
     pub bugs: bool,
+    /// The bug classes instead: which scenarios name each, and which defects of the reference hub are one.
+    #[arg(long, conflicts_with = "bugs")]
+    pub classes: bool,
 }
 
 /// How to hunt.

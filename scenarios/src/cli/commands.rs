@@ -25,6 +25,7 @@ use super::{
     traces,
 };
 use crate::{
+    coverage,
     diagnostics::{Diagnostic, Style, render_all},
     engine::pace,
     library::Library,
@@ -260,6 +261,9 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Stop> {
 fn list(args: &ListArgs) -> Result<u8, Stop> {
     let scenarios = scenarios(&args.chosen)?;
     let mut out = io::stdout().lock();
+    if args.classes {
+        return classes(&scenarios, out);
+    }
     let width = scenarios.iter().map(|scenario| scenario.id.value.len()).max().unwrap_or_default();
     let mut total = 0;
     for scenario in &scenarios {
@@ -272,6 +276,19 @@ fn list(args: &ListArgs) -> Result<u8, Stop> {
         }
     }
     writeln!(out, "\n{} scenarios, {total} cells", scenarios.len())?;
+    Ok(exit::PASSED)
+}
+
+fn classes(scenarios: &[Arc<Scenario>], mut out: impl Write) -> Result<u8, Stop> {
+    let registry = Registry::embedded();
+    let rows = coverage::rows(&registry, scenarios);
+    for row in &rows {
+        writeln!(out, "{}: {}", row.class, row.bug.title)?;
+        for (names, what) in [(&row.scenarios.join(", "), "scenarios"), (&row.defects.join(", "), "defects")] {
+            writeln!(out, "    {what:<9}  {}", if names.is_empty() { "none" } else { names })?;
+        }
+    }
+    writeln!(out, "\n{}", coverage::summary(&rows))?;
     Ok(exit::PASSED)
 }
 
