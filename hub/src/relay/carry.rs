@@ -113,7 +113,7 @@ impl Carrier {
         let addressee = match hub.in_flight.get(&self.place, &id).await? {
             Some(addressee) => Some(addressee),
             None if hub.isolation.keeps(Rule::DropLateAnswer) => None,
-            None => hub.in_flight.owned_by(&self.errand.session.key).into_iter().next(),
+            None => hub.in_flight.owned_by(self.errand.session.life.key()).into_iter().next(),
         };
         if let Some(addressee) = addressee {
             // Whoever waited may be gone by now; then nobody gets it.

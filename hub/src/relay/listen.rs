@@ -34,12 +34,12 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     let limit = errand.hub.config.limits.call_timeout;
     let (upstream, frames) = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
     let listener = Listener { errand: errand.clone(), upstream };
-    let (stream, ended) = (stream.clone(), errand.session.ended.clone());
+    let (stream, session) = (stream.clone(), errand.session.clone());
     let ends = errand.hub.isolation.keeps(Rule::EndStreamsWithSession);
     tokio::spawn(async move {
         tokio::select! {
             biased;
-            () = ended.cancelled(), if ends => {}
+            () = session.life.ended(), if ends => {}
             () = listener.keep(frames) => {}
         }
         stream.starve();
@@ -125,7 +125,7 @@ impl Listener {
                 self.tell(text).await
             }
             Kind::Request { method, .. } => match ask::ask(&self.errand, &self.upstream, &message, method).await? {
-                Some(shown) => self.tell(shown.text).await,
+                Some(shown) => self.tell(shown.left_open()).await,
                 None => Ok(()),
             },
         }

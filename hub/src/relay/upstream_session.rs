@@ -44,12 +44,12 @@ pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
     let opened =
         errand.hub.upstream_sessions.get_or_open(&errand.place(), errand.server.clone(), opening, abandon).await;
-    opened.map_err(|fault| if errand.session.ended.is_cancelled() { Fault::SessionEnded } else { fault })
+    opened.map_err(|fault| if errand.session.life.has_ended() { Fault::SessionEnded } else { fault })
 }
 
 /// Sends the client's `initialize`, and gives up when the upstream takes too long.
 async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
-    if errand.session.ended.is_cancelled() {
+    if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
     let opening = initialize(&errand);
