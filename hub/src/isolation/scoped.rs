@@ -129,6 +129,18 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         Ok(self.inner.lock().entries.remove(&key).map(|entry| entry.value))
     }
 
+    /// Takes an entry out if it is still the one that is meant, and not one that has taken its place.
+    pub(crate) async fn remove_if(
+        &self,
+        place: &Place,
+        id: &T::Id,
+        meant: impl Fn(&V) -> bool,
+    ) -> Result<Option<V>, Barred> {
+        let key = self.key(place, id)?;
+        self.inner.yields.point().await;
+        Ok(self.inner.lock().take_if(&key, |entry| meant(&entry.value)))
+    }
+
     /// Takes out everything that this session put here, whatever scope it lies in, and nothing comes after: its life
     /// has ended. What it is opening is disowned: it goes to the `abandon` of its opener.
     pub(crate) async fn evict(&self, ended: &Ended) -> Vec<V> {

@@ -143,6 +143,17 @@ async fn what_is_held_goes_when_it_is_let_go_and_never_what_has_replaced_it() {
     assert_eq!(table.get(&here, &id()).await, Ok(Some(3)));
 }
 
+#[tokio::test]
+async fn a_stale_removal_takes_nothing_that_has_replaced_what_it_means() {
+    let table: Scoped<UpstreamSessions, u8> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    table.insert(&here, "db".into(), 1).await.unwrap();
+    assert_eq!(table.remove_if(&here, &"db".into(), |found| *found == 1).await, Ok(Some(1)));
+    table.insert(&here, "db".into(), 2).await.unwrap();
+    assert_eq!(table.remove_if(&here, &"db".into(), |found| *found == 1).await, Ok(None));
+    assert_eq!(table.everything(), [2]);
+}
+
 #[test]
 fn every_table_has_its_reason_and_serials_count_from_one() {
     for sheet in SHEETS {
