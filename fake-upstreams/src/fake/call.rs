@@ -28,12 +28,11 @@ impl Fake {
             return Outcome::Answered(Answer::json(403, &body).with_header("www-authenticate", challenge));
         }
         let faults = self.faults(&asked, &name);
-        for fault in &faults {
-            match fault {
-                Fault::Refuse { status } => return Outcome::Answered(Answer::empty(*status)),
-                Fault::Disconnect(Cut::BeforeExecuting) => return Outcome::Cut,
-                _ => {}
-            }
+        if let Some(refusal) = self.refusal(&asked, &faults).await {
+            return Outcome::Answered(refusal);
+        }
+        if faults.contains(&Fault::Disconnect(Cut::BeforeExecuting)) {
+            return Outcome::Cut;
         }
         if self.settings.kind == Kind::Db && name == "ask" {
             return self.ask(asked, faults.contains(&Fault::Hold));
@@ -45,13 +44,22 @@ impl Fake {
     /// A request that is no tool call, under the same faults.
     pub(super) async fn call_anything(&self, asked: &Asked, name: &str, answer: Answer) -> Outcome {
         let faults = self.faults(asked, name);
-        match faults.iter().find_map(|fault| match fault {
-            Fault::Refuse { status } => Some(*status),
-            _ => None,
-        }) {
-            Some(status) => Outcome::Answered(Answer::empty(status)),
+        match self.refusal(asked, &faults).await {
+            Some(refusal) => Outcome::Answered(refusal),
             None => self.spoil(asked, faults, answer).await,
         }
+    }
+
+    /// The answer to a request that is refused before it runs. Where it is held too, the refusal is what comes late.
+    async fn refusal(&self, asked: &Asked, faults: &[Fault]) -> Option<Answer> {
+        let status = faults.iter().find_map(|fault| match fault {
+            Fault::Refuse { status } => Some(*status),
+            _ => None,
+        })?;
+        if faults.contains(&Fault::Hold) {
+            self.hold(asked).await;
+        }
+        Some(Answer::empty(status))
     }
 
     fn faults(&self, asked: &Asked, tool: &str) -> Vec<Fault> {

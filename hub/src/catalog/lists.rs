@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     cursor::Places,
     listing::{self, List, Page},
-    merged::{Merged, Wrong, absent},
+    merged::{Merged, Wrong, barred},
     names::{self, Owner},
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Merged<'_> {
             listed = self.pages(list, message) => listed,
             () = claim.canceled.cancelled() => Err(Wrong::Canceled),
         };
-        claim.release().await.map_err(|error| Wrong::Refused(Fault::from(error).into()))?;
+        drop(claim); // Before the client hears of the end: it may use the id again at once.
         let Listed { items, next, unavailable } = listed?;
         let mut result = vec![format!(r#""{}":[{}]"#, list.member(), items.join(","))];
         if !next.is_empty() {
@@ -155,12 +155,12 @@ impl Merged<'_> {
     async fn claim_uri(&self, server: &Arc<str>, uri: &str) -> Result<String, Wrong> {
         let owner = Owner { server: server.clone(), uri: uri.to_owned() };
         let (table, place) = (&self.visit.hub.resource_owners, self.visit.place());
-        let taken = table.get(&place, &uri.to_owned()).await.map_err(absent)?;
+        let taken = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
         let told = match taken {
             Some(other) if other.server != *server && self.servers.contains(&other.server) => names::told_apart(&owner),
             _ => uri.to_owned(),
         };
-        table.insert(&place, told.clone(), owner).await.map_err(absent)?;
+        table.insert(&place, told.clone(), owner).await.map_err(barred)?;
         Ok(told)
     }
 }

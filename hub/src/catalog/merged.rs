@@ -137,6 +137,6 @@ impl Merged<'_> {
     }
 }
 
-pub(super) fn absent(error: crate::isolation::Absent) -> Wrong {
+pub(super) fn barred(error: crate::isolation::Barred) -> Wrong {
     Wrong::Refused(Fault::from(error).into())
 }

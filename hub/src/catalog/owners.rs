@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     listing::{self, List},
-    merged::{Merged, Wrong, absent},
+    merged::{Merged, Wrong, barred},
     names::{self, Owner},
 };
 
@@ -16,7 +16,7 @@ impl Merged<'_> {
     pub(super) async fn owner(&self, uri: &str) -> Result<Option<Owner>, Wrong> {
         let (table, place) = (&self.visit.hub.resource_owners, self.visit.place());
         let told = |found: Option<Owner>| found.filter(|owner| self.server(&owner.server).is_some());
-        let known = table.get(&place, &uri.to_owned()).await.map_err(absent)?;
+        let known = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
         if let Some(owner) = told(known) {
             return Ok(Some(owner));
         }
@@ -33,7 +33,7 @@ impl Merged<'_> {
                 }
             }
         }
-        let known = table.get(&place, &uri.to_owned()).await.map_err(absent)?;
+        let known = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
         if let Some(owner) = told(known) {
             return Ok(Some(owner));
         }

@@ -6,7 +6,6 @@ use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{Checked, REVISIONS};
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     envelope::{Message, Object},
     hub::Hub,
     identity::Caller,
-    isolation::{Activity, Place, Rule, Serial},
+    isolation::{Activity, Life, Place, Rule, Serial},
     relay::{self, UpstreamSession, Visit},
     upstream::Fault,
 };
@@ -22,8 +21,8 @@ use crate::{
 /// A client session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Its id, by which it is also known inside the hub.
-    pub(crate) key: Arc<str>,
+    /// Its id, by which it is also known inside the hub, and whether it has ended.
+    pub(crate) life: Life,
     /// Whose it is.
     pub(crate) caller: Caller,
     /// On which route.
@@ -44,8 +43,6 @@ pub(crate) struct Session {
     revision: &'static str,
     /// When it was used, and how much of it is in flight.
     pub(crate) activity: Arc<Activity>,
-    /// Told to everything that belongs to it when it ends.
-    pub(crate) ended: CancellationToken,
     /// The cap that it counts under, to which `end` gives its place back; none for one that evicted another.
     slots: Option<Arc<Semaphore>>,
 }
@@ -93,7 +90,7 @@ pub(super) async fn open(
         None => hub.mint_session_id()?,
     };
     let session = Arc::new(Session {
-        key: id.as_str().into(),
+        life: Life::begin(id.as_str().into()),
         caller: caller.clone(),
         route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
@@ -107,7 +104,6 @@ pub(super) async fn open(
         },
         revision: asked_revision(hello),
         activity: Activity::now(),
-        ended: CancellationToken::new(),
         slots: slot.as_ref().map(|slot| slot.semaphore().clone()),
     });
     let making = Making { hub, session: &session };
@@ -116,13 +112,13 @@ pub(super) async fn open(
         Reach::Server(server) => {
             let upstream = relay::upstream_session(&checked.visit(&session).to(server)).await?;
             if Object::read(&upstream.welcome).is_ok_and(|answer| answer.get("error").is_some()) {
-                hub.upstream_sessions.evict(&session.key).await;
+                hub.upstream_sessions.evict(&session.life.end()).await;
                 return Err(NotOpened::Refused(upstream));
             }
             upstream.welcome.clone()
         }
     };
-    let place = place(hub, caller, route).in_session(&session.key);
+    let place = place(hub, caller, route).in_session(&session.life);
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
     std::mem::forget(making); // From here on `end` clears it away.
     if let Some(slot) = slot {
@@ -237,8 +233,8 @@ impl Drop for Making<'_> {
 
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
-    let place = hub.place(&session.caller, &session.route).in_session(&session.key);
-    match hub.sessions.remove(&place, &name(hub, &session.route, &session.key)).await {
+    let place = hub.place(&session.caller, &session.route).in_session(&session.life);
+    match hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await {
         // At once and exactly once: whoever still works for the session must not hold its owner's place.
         Ok(Some(_)) => session.slots.iter().for_each(|slots| slots.add_permits(1)),
         Ok(None) => {}
@@ -248,16 +244,16 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     tracing::info!(user = %session.caller.principal, route = %session.route, session = %session.name, "session ended");
 }
 
-/// Everything that belongs to a session, but for the session itself. Told first, so that whatever begins from now on
-/// for this session ends at once.
+/// Everything that belongs to a session, but for the session itself. Its life ends first, so that whatever begins from
+/// now on for this session ends at once. What its calls hold goes with the calls.
 async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
-    session.ended.cancel();
-    let upstreams = hub.upstream_sessions.evict(&session.key).await;
-    hub.resource_owners.evict(&session.key).await;
-    hub.reverse_requests.evict(&session.key).await;
-    hub.replay_events.evict(&session.key).await;
-    hub.list_cache.evict(&session.key).await;
-    hub.read_cache.evict(&session.key).await;
+    let ended = session.life.end();
+    let upstreams = hub.upstream_sessions.evict(&ended).await;
+    hub.resource_owners.evict(&ended).await;
+    hub.reverse_requests.evict(&ended).await;
+    hub.replay_events.evict(&ended).await;
+    hub.list_cache.evict(&ended).await;
+    hub.read_cache.evict(&ended).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
         relay::close(hub, session, upstreams);
     }

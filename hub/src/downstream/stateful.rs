@@ -137,7 +137,7 @@ async fn initialize(request: &Checked, message: &Message<'_>) -> Response<Body> 
     };
     tracing::info!(user = %request.caller.principal, route = %request.route.name, session = %session.name, "session opened");
     let mut response = answers::json(StatusCode::OK, with_id(&welcome, message));
-    if let Ok(id) = HeaderValue::try_from(&*session.key) {
+    if let Ok(id) = HeaderValue::try_from(&**session.life.key()) {
         response.headers_mut().insert(headers::SESSION, id);
     }
     response
@@ -241,7 +241,7 @@ pub(super) async fn in_session(request: &Checked) -> Result<Arc<Session>, Refusa
         Ok(Some(session)) => Ok(session),
         Ok(None) => {
             let tells = !hub.isolation.keeps(Rule::SameRefusal);
-            let foreign = tells && hub.sessions.everything().iter().any(|session| *session.key == *id);
+            let foreign = tells && hub.sessions.everything().iter().any(|session| **session.life.key() == *id);
             Err(Box::new(if foreign { answers::foreign_session() } else { answers::unknown_session() }))
         }
         Err(fault) => {

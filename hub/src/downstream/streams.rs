@@ -21,7 +21,7 @@ use super::{
 use crate::{
     catalog::Reach,
     envelope::sse,
-    isolation::{Backlog, Busy, Listening, Reader, Rule},
+    isolation::{Backlog, Barred, Busy, Listening, Reader, Rule},
     relay::{self, LISTENING, Step, Visit},
     upstream::{Fault, headers::LAST_EVENT},
 };
@@ -44,8 +44,9 @@ pub(super) async fn of_call(visit: &Visit, first: Option<Step>, rest: mpsc::Rece
             _ => Ok(()),
         }
     };
-    if let Err(error) = registered.await {
-        tracing::error!(%error, "keeping a stream");
+    match registered.await {
+        Ok(()) | Err(Barred::Ended) => {} // Who is still there reads on; nobody can come back to it.
+        Err(error) => tracing::error!(%error, "keeping a stream"),
     }
     tokio::spawn(write_down(stream, first, rest, hub.config.limits.call_timeout));
     body(reader, CancellationToken::new(), None)
@@ -70,6 +71,7 @@ pub(super) async fn get(request: &Checked) -> Result<Response<Body>, Refusal> {
     match listening(request, &visit, seen).await {
         Ok(response) => Ok(response),
         Err(Fault::Status(405)) => Ok(answers::method_not_allowed()),
+        Err(Fault::SessionEnded) => Err(Box::new(answers::unknown_session())),
         Err(fault) => Ok(answers::no_stream(&visit, &request.route.name, &fault).await),
     }
 }

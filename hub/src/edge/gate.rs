@@ -113,5 +113,5 @@ fn holder(hub: &Hub, key: &str) -> Option<Caller> {
 fn owner_of_session(hub: &Hub, headers: &HeaderMap) -> Option<Caller> {
     let id = headers.get(SESSION)?.to_str().ok()?;
     let sessions = hub.sessions.everything();
-    sessions.iter().find(|session| *session.key == *id).map(|session| session.caller.clone())
+    sessions.iter().find(|session| **session.life.key() == *id).map(|session| session.caller.clone())
 }

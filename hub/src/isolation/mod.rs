@@ -5,7 +5,7 @@
 //! identity. Clippy refuses shared mutable state anywhere else in the crate.
 //!
 //! Read in this order:
-//! - [`level`]: how wide a scope can be; [`place`]: who is asking, from where.
+//! - [`level`]: how wide a scope can be; [`place`]: who is asking, from where; [`life`]: until when a session owns anything.
 //! - [`table`]: the page: every table, its level, and why.
 //! - [`rule`]: what is not a table and must hold all the same.
 //! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
@@ -19,6 +19,7 @@ pub mod activity;
 pub mod backlog;
 pub mod defects;
 pub mod level;
+pub mod life;
 pub mod opening;
 pub mod page;
 pub mod place;
@@ -35,8 +36,9 @@ pub(crate) use activity::{Activity, Listening, Work};
 pub(crate) use backlog::{Backlog, Busy, Reader};
 pub use defects::{Defect, UnknownIsolation};
 pub use level::Level;
-pub(crate) use place::{Absent, Place};
+pub(crate) use life::Life;
+pub(crate) use place::{Barred, Place};
 pub use policy::Isolation;
 pub use rule::Rule;
-pub(crate) use scoped::{Abandoned, Scoped};
+pub(crate) use scoped::{Abandoned, Held, Scoped, Taken};
 pub(crate) use serial::Serial;

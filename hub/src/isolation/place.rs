@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
-use super::Level;
+use super::{Level, Life};
 use crate::identity::Caller;
 
 /// Who is asking, from where. Each part is one scope of its level.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
     upstream: Option<Arc<str>>,
     upstream_credential: Option<Arc<str>>,
     caller: Option<Caller>,
-    session: Option<Arc<str>>,
+    session: Option<Life>,
     call: Option<u64>,
 }
 
@@ -25,10 +25,16 @@ pub(super) struct Scope {
     name: Arc<str>,
 }
 
-/// A table was reached from a place that does not say enough.
+/// A table cannot be used from a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a place without its {0} cannot reach a table of that level")]
-pub(crate) struct Absent(Level);
+pub(crate) enum Barred {
+    /// The place does not say enough.
+    #[error("a place without its {0} cannot reach a table of that level")]
+    Absent(Level),
+    /// The session of the place has ended, and leaves nothing behind any more.
+    #[error("nothing is taken in for a session that has ended")]
+    Ended,
+}
 
 impl Place {
     /// A caller whose credential was checked.
@@ -45,7 +51,7 @@ impl Place {
     }
 
     /// Inside this session.
-    pub(crate) fn in_session(&self, session: &Arc<str>) -> Self {
+    pub(crate) fn in_session(&self, session: &Life) -> Self {
         Self { session: Some(session.clone()), ..self.clone() }
     }
 
@@ -54,22 +60,26 @@ impl Place {
         Self { call: Some(call), ..self.clone() }
     }
 
-    /// The session part, which is the owner of what a session leaves behind.
-    pub(super) fn session(&self) -> Option<&Arc<str>> {
-        self.session.as_ref()
+    /// Who owns what is put somewhere from here: the session, where there is one and its life has not ended. A table
+    /// asks under its lock, or the answer is worth nothing.
+    pub(super) fn owner(&self) -> Result<Option<Arc<str>>, Barred> {
+        match &self.session {
+            Some(session) if session.has_ended() => Err(Barred::Ended),
+            session => Ok(session.as_ref().map(|session| session.key().clone())),
+        }
     }
 
     /// The scope of a level that this place lies in.
-    pub(super) fn at(&self, level: Level) -> Result<Scope, Absent> {
+    pub(super) fn at(&self, level: Level) -> Result<Scope, Barred> {
         let name: Option<Arc<str>> = match level {
             Level::Process => Some("".into()),
             Level::Upstream => self.upstream.clone(),
             Level::UpstreamCredential => self.upstream_credential.clone(),
             Level::Principal => self.caller.as_ref().map(|caller| caller.principal.clone()),
             Level::Credential => self.caller.as_ref().map(Caller::credential_name),
-            Level::Session => self.session.clone(),
+            Level::Session => self.session.as_ref().map(|session| session.key().clone()),
             Level::Call => self.call.map(|call| call.to_string().into()),
         };
-        Ok(Scope { level, name: name.ok_or(Absent(level))? })
+        Ok(Scope { level, name: name.ok_or(Barred::Absent(level))? })
     }
 }

@@ -74,6 +74,8 @@ rules! {
         "At the cap the one who asks is refused; no session is ended to make room.", "cap-evicts-strangers";
     KeepUpstreamSession = "keep-upstream-session",
         "All calls of a session use one upstream session, so that what it remembers is there.", "upstream-session-slot-shared";
+    ForgetOnlyWhatWasLost = "forget-only-what-was-lost",
+        "When an upstream has forgotten a session, that session is given up, and never the one that has replaced it.", "stale-close-kills-replacement";
     CloseUpstreamWithOwner = "close-upstream-with-owner",
         "When a session ends, its upstream session is ended too.", "nothing-is-ever-reaped";
     CheckRightsWithEveryCall = "check-rights-with-every-call",

@@ -3,20 +3,22 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     Isolation, Level, Place,
+    life::Ended,
     opening::{self, Opening},
-    place::{Absent, Scope},
+    place::{Barred, Scope},
     table::Table,
     yields::Yields,
 };
 
 /// A shared table of `V`. `E` is why an entry could not be opened.
-pub(crate) struct Scoped<T: Table, V, E = Absent> {
+pub(crate) struct Scoped<T: Table, V, E = Barred> {
     inner: Arc<Inner<T, V, E>>,
 }
 
@@ -63,30 +65,43 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     }
 
     /// The entry of this name in the scope of `place`.
-    pub(crate) async fn get(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Absent> {
+    pub(crate) async fn get(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Barred> {
         let key = self.key(place, id)?;
         self.inner.yields.point().await;
         Ok(self.inner.lock().entries.get(&key).map(|entry| entry.value.clone()))
     }
 
     /// Puts an entry there, over one that may be there already.
-    pub(crate) async fn insert(&self, place: &Place, id: T::Id, value: V) -> Result<(), Absent> {
+    pub(crate) async fn insert(&self, place: &Place, id: T::Id, value: V) -> Result<(), Barred> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
-        self.inner.lock().put(key, place, value);
+        self.inner.lock().put(&key, place, value)?;
         Ok(())
     }
 
-    /// Puts an entry there unless there is one.
-    pub(crate) async fn try_insert(&self, place: &Place, id: T::Id, value: V) -> Result<Result<(), Taken>, Absent> {
+    /// Puts an entry there, over one that may be there already, for as long as it is held.
+    pub(crate) async fn hold(&self, place: &Place, id: T::Id, value: V) -> Result<Held<T, V, E>, Barred> {
+        let key = self.key(place, &id)?;
+        self.inner.yields.point().await;
+        let generation = self.inner.lock().put(&key, place, value)?;
+        Ok(Held { inner: self.inner.clone(), key, generation })
+    }
+
+    /// Puts an entry there unless there is one, for as long as it is held.
+    pub(crate) async fn try_hold(
+        &self,
+        place: &Place,
+        id: T::Id,
+        value: V,
+    ) -> Result<Result<Held<T, V, E>, Taken>, Barred> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
         let mut state = self.inner.lock();
         if state.entries.contains_key(&key) {
             return Ok(Err(Taken));
         }
-        state.put(key, place, value);
-        Ok(Ok(()))
+        let generation = state.put(&key, place, value)?;
+        Ok(Ok(Held { inner: self.inner.clone(), key, generation }))
     }
 
     /// The entry, put there by `make` where there was none.
@@ -95,7 +110,7 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         place: &Place,
         id: T::Id,
         make: impl FnOnce() -> V,
-    ) -> Result<V, Absent> {
+    ) -> Result<V, Barred> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
         let mut state = self.inner.lock();
@@ -103,24 +118,37 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
             return Ok(entry.value.clone());
         }
         let value = make();
-        state.put(key, place, value.clone());
+        state.put(&key, place, value.clone())?;
         Ok(value)
     }
 
     /// Takes an entry out.
-    pub(crate) async fn remove(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Absent> {
+    pub(crate) async fn remove(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Barred> {
         let key = self.key(place, id)?;
         self.inner.yields.point().await;
         Ok(self.inner.lock().entries.remove(&key).map(|entry| entry.value))
     }
 
-    /// Takes out everything that this session put here, whatever scope it lies in. What it is opening is disowned: it
-    /// goes to the `abandon` of its opener.
-    pub(crate) async fn evict(&self, owner: &Arc<str>) -> Vec<V> {
+    /// Takes an entry out if it is still the one that is meant, and not one that has taken its place.
+    pub(crate) async fn remove_if(
+        &self,
+        place: &Place,
+        id: &T::Id,
+        meant: impl Fn(&V) -> bool,
+    ) -> Result<Option<V>, Barred> {
+        let key = self.key(place, id)?;
         self.inner.yields.point().await;
+        Ok(self.inner.lock().take_if(&key, |entry| meant(&entry.value)))
+    }
+
+    /// Takes out everything that this session put here, whatever scope it lies in, and nothing comes after: its life
+    /// has ended. What it is opening is disowned: it goes to the `abandon` of its opener.
+    pub(crate) async fn evict(&self, ended: &Ended) -> Vec<V> {
+        self.inner.yields.point().await;
+        let owner = Some(ended.key());
         let mut state = self.inner.lock();
-        state.openings.retain(|_, begun| begun.owner.as_ref() != Some(owner));
-        state.take_where(|_, entry_owner| entry_owner == Some(owner))
+        state.openings.retain(|_, begun| begun.owner.as_ref() != owner);
+        state.take_where(|_, entry_owner| entry_owner == owner)
     }
 
     /// Takes out every entry of this name, whoever's it is.
@@ -150,7 +178,7 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         self.inner.lock().entries.retain(|(_, id), entry| !old(id, &entry.value));
     }
 
-    fn key(&self, place: &Place, id: &T::Id) -> Result<(Scope, T::Id), Absent> {
+    fn key(&self, place: &Place, id: &T::Id) -> Result<(Scope, T::Id), Barred> {
         Ok((place.at(self.inner.level)?, id.clone()))
     }
 }
@@ -159,7 +187,7 @@ impl<T, V, E> Scoped<T, V, E>
 where
     T: Table,
     V: Clone + Send + Sync + 'static,
-    E: Clone + From<Absent> + From<Abandoned> + Send + Sync + 'static,
+    E: Clone + From<Barred> + From<Abandoned> + Send + Sync + 'static,
 {
     /// The entry, opened where there is none: once for all who ask at the same time, by a task of its
     /// own, so that whoever leaves takes nobody's opening with them. A failure is not kept. What was opened for a
@@ -177,7 +205,7 @@ where
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
         // The lock is given back here, not at the end of the `match`, in which a task is spawned.
-        let found = self.inner.lock().find_or_begin(&key, place);
+        let found = self.inner.lock().find_or_begin(&key, place)?;
         let opening = match found {
             Found::Ready(value) => return Ok(value),
             Found::Opening(opening) => opening,
@@ -202,6 +230,34 @@ where
     }
 }
 
+/// An entry that is there while it is held. Dropped, exactly this entry goes, and none that has taken its place.
+pub(crate) struct Held<T: Table, V, E = Barred> {
+    inner: Arc<Inner<T, V, E>>,
+    key: (Scope, T::Id),
+    generation: u64,
+}
+
+impl<T: Table, V, E> Held<T, V, E> {
+    /// Leaves the entry to its session: it stays until it is taken, or the session ends.
+    pub(crate) fn leave(mut self) {
+        self.generation = 0; // Generations are counted from 1.
+    }
+}
+
+impl<T: Table, V, E> Drop for Held<T, V, E> {
+    fn drop(&mut self) {
+        // The lock is given back before what was held is dropped.
+        let held = self.inner.lock().take_if(&self.key, |entry| entry.generation == self.generation);
+        drop(held);
+    }
+}
+
+impl<T: Table, V, E> fmt::Debug for Held<T, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("table", &T::SHEET.name).finish_non_exhaustive()
+    }
+}
+
 /// The task that carries an opening. However it ends, a panic included, the opening is over with it.
 struct OpeningTask<T: Table, V, E> {
     inner: Arc<Inner<T, V, E>>,
@@ -210,13 +266,12 @@ struct OpeningTask<T: Table, V, E> {
 }
 
 impl<T: Table, V: Clone, E> OpeningTask<T, V, E> {
-    /// Puts the entry there, or gives it back where its owner was evicted meanwhile.
+    /// Puts the entry there, or gives it back where its owner has ended meanwhile.
     fn keep(&self, place: &Place, value: V) -> Result<V, V> {
         let mut state = self.inner.lock();
-        if !state.is_opening(&self.key, self.generation) {
+        if !state.is_opening(&self.key, self.generation) || state.put(&self.key, place, value.clone()).is_err() {
             return Err(value);
         }
-        state.put(self.key.clone(), place, value.clone());
         Ok(value)
     }
 }
@@ -241,10 +296,12 @@ enum Found<V, E> {
 }
 
 impl<T: Table, V: Clone, E> State<T, V, E> {
-    fn put(&mut self, key: (Scope, T::Id), place: &Place, value: V) {
+    /// Every entry comes in here, under the lock. Its generation tells it from any other that has its name.
+    fn put(&mut self, key: &(Scope, T::Id), place: &Place, value: V) -> Result<u64, Barred> {
+        let owner = place.owner()?;
         self.generation += 1;
-        let entry = Entry { value, owner: place.session().cloned(), generation: self.generation };
-        self.entries.insert(key, entry);
+        self.entries.insert(key.clone(), Entry { value, owner, generation: self.generation });
+        Ok(self.generation)
     }
 
     fn take_where(&mut self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
@@ -252,22 +309,28 @@ impl<T: Table, V: Clone, E> State<T, V, E> {
         all.map(|(_, entry)| entry.value).collect()
     }
 
-    fn find_or_begin(&mut self, key: &(Scope, T::Id), place: &Place) -> Found<V, E> {
+    fn find_or_begin(&mut self, key: &(Scope, T::Id), place: &Place) -> Result<Found<V, E>, Barred> {
         if let Some(entry) = self.entries.get(key) {
-            return Found::Ready(entry.value.clone());
+            return Ok(Found::Ready(entry.value.clone()));
         }
         if let Some(begun) = self.openings.get(key) {
-            return Found::Opening(begun.opening.clone());
+            return Ok(Found::Opening(begun.opening.clone()));
         }
+        let owner = place.owner()?;
         self.generation += 1;
         let (opened, opening) = opening::begin();
-        let begun = Begun { opening: opening.clone(), owner: place.session().cloned(), generation: self.generation };
+        let begun = Begun { opening: opening.clone(), owner, generation: self.generation };
         self.openings.insert(key.clone(), begun);
-        Found::Nothing(opened, opening, self.generation)
+        Ok(Found::Nothing(opened, opening, self.generation))
     }
 }
 
 impl<T: Table, V, E> State<T, V, E> {
+    fn take_if(&mut self, key: &(Scope, T::Id), meant: impl Fn(&Entry<V>) -> bool) -> Option<V> {
+        self.entries.get(key).filter(|entry| meant(entry))?;
+        self.entries.remove(key).map(|entry| entry.value)
+    }
+
     fn is_opening(&self, key: &(Scope, T::Id), generation: u64) -> bool {
         self.openings.get(key).is_some_and(|begun| begun.generation == generation)
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{
-    Abandoned, Absent, Isolation, Level, Place, Scoped, Serial,
+    Abandoned, Barred, Isolation, Level, Life, Place, Scoped, Serial, Taken,
     table::{InFlight, RequestIds, SHEETS, Sessions, UpstreamSessions},
 };
 use crate::{envelope::Id, identity::Caller, upstream::Fault};
@@ -17,16 +17,25 @@ fn caller(principal: u8, key: u8) -> Caller {
 
 fn place(principal: u8, key: u8, server: u8, session: u8, call: u64) -> Place {
     let server: Arc<str> = format!("server-{server}").into();
-    // A session id is one session's in the whole process, as it is in the hub.
-    let session: Arc<str> = format!("session-{principal}-{key}-{session}").into();
-    Place::of(&caller(principal, key)).towards(&server, &format!("of {principal}")).in_session(&session).in_call(call)
+    let life = life(principal, key, session);
+    Place::of(&caller(principal, key)).towards(&server, &format!("of {principal}")).in_session(&life).in_call(call)
+}
+
+/// A call of this session.
+fn place_in(life: &Life) -> Place {
+    Place::of(&caller(1, 1)).towards(&"server-1".into(), "of 1").in_session(life).in_call(1)
+}
+
+/// A session id is one session's in the whole process, as it is in the hub.
+fn life(principal: u8, key: u8, session: u8) -> Life {
+    Life::begin(format!("session-{principal}-{key}-{session}").into())
 }
 
 #[tokio::test]
 async fn a_place_without_the_part_that_a_table_needs_is_an_error() {
     let table: Scoped<UpstreamSessions, u8> = Scoped::new(&Isolation::STRICT);
     let nowhere = Place::of(&caller(1, 1));
-    let error: Absent = table.insert(&nowhere, "db".into(), 1).await.unwrap_err();
+    let error: Barred = table.insert(&nowhere, "db".into(), 1).await.unwrap_err();
     assert_eq!(error.to_string(), "a place without its session cannot reach a table of that level");
 }
 
@@ -73,7 +82,8 @@ async fn an_opener_that_dies_is_told_once_and_forgotten() {
 #[tokio::test]
 async fn what_opens_after_its_owner_ended_is_ended_too() {
     let table: Scoped<UpstreamSessions, u8, Fault> = Scoped::new(&Isolation::STRICT);
-    let here = place(1, 1, 1, 1, 1);
+    let life = life(1, 1, 1);
+    let here = place_in(&life);
     let (go, gone) = oneshot::channel::<u8>();
     let (abandon, abandoned) = oneshot::channel::<u8>();
     let late = tokio::spawn({
@@ -82,21 +92,65 @@ async fn what_opens_after_its_owner_ended_is_ended_too() {
         async move { table.get_or_open(&here, "db".into(), opening, |value| abandon.send(value).unwrap()).await }
     });
     tokio::task::yield_now().await;
-    assert!(table.evict(&"session-1-1-1".into()).await.is_empty());
-    // Whoever comes next begins anew and is not told what the earlier opening brings.
-    assert_eq!(table.get_or_open(&here, "db".into(), async { Ok(2) }, drop).await, Ok(2));
+    assert!(table.evict(&life.end()).await.is_empty());
     go.send(1).unwrap();
     assert_eq!(late.await.unwrap(), Err(Abandoned.into()));
-    assert_eq!((abandoned.await.unwrap(), table.everything()), (1, vec![2]));
+    assert_eq!((abandoned.await.unwrap(), table.everything()), (1, vec![]));
 }
 
 #[tokio::test]
 async fn eviction_goes_by_who_put_it_there() {
     let table: Scoped<RequestIds, u8> = Scoped::new(&Isolation::STRICT);
-    let (mine, other) = (place(1, 1, 1, 1, 1), place(1, 1, 1, 2, 2));
+    let life = life(1, 1, 1);
+    let (mine, other) = (place_in(&life), place(1, 1, 1, 2, 2));
     table.insert(&mine, Id::Number("1".into()), 1).await.unwrap();
     table.insert(&other, Id::Number("1".into()), 2).await.unwrap();
-    assert_eq!(table.evict(&"session-1-1-1".into()).await, [1]);
+    assert_eq!(table.evict(&life.end()).await, [1]);
+    assert_eq!(table.everything(), [2]);
+}
+
+/// A task that has passed every check of its session is overtaken by the session's end, and comes to the table last.
+#[tokio::test]
+async fn nothing_is_taken_in_for_a_session_that_has_ended() {
+    let table: Scoped<RequestIds, u8, Fault> = Scoped::new(&Isolation::STRICT);
+    let life = life(1, 1, 1);
+    let (here, id) = (place_in(&life), || Id::Number("1".into()));
+    table.evict(&life.end()).await;
+    assert_eq!(table.insert(&here, id(), 1).await, Err(Barred::Ended));
+    assert_eq!(table.hold(&here, id(), 1).await.unwrap_err(), Barred::Ended);
+    assert_eq!(table.try_hold(&here, id(), 1).await.unwrap_err(), Barred::Ended);
+    assert_eq!(table.get_or_insert_with(&here, id(), || 1).await, Err(Barred::Ended));
+    let opened = table.get_or_open(&here, id(), async { panic!("nobody is there to open it for") }, drop).await;
+    assert_eq!(opened, Err(Fault::SessionEnded));
+    assert!(table.everything().is_empty());
+    // The session is gone, not its key, person or server.
+    table.insert(&place(1, 1, 1, 2, 2), id(), 2).await.unwrap();
+    assert_eq!(table.everything(), [2]);
+}
+
+#[tokio::test]
+async fn what_is_held_goes_when_it_is_let_go_and_never_what_has_replaced_it() {
+    let table: Scoped<RequestIds, u8> = Scoped::new(&Isolation::STRICT);
+    let (here, id) = (place(1, 1, 1, 1, 1), || Id::Number("1".into()));
+    let first = table.try_hold(&here, id(), 1).await.unwrap().unwrap();
+    assert_eq!(table.try_hold(&here, id(), 2).await.unwrap().unwrap_err(), Taken);
+    let second = table.hold(&here, id(), 2).await.unwrap();
+    drop(first);
+    assert_eq!(table.get(&here, &id()).await, Ok(Some(2)));
+    drop(second);
+    assert_eq!(table.get(&here, &id()).await, Ok(None));
+    table.hold(&here, id(), 3).await.unwrap().leave();
+    assert_eq!(table.get(&here, &id()).await, Ok(Some(3)));
+}
+
+#[tokio::test]
+async fn a_stale_removal_takes_nothing_that_has_replaced_what_it_means() {
+    let table: Scoped<UpstreamSessions, u8> = Scoped::new(&Isolation::STRICT);
+    let here = place(1, 1, 1, 1, 1);
+    table.insert(&here, "db".into(), 1).await.unwrap();
+    assert_eq!(table.remove_if(&here, &"db".into(), |found| *found == 1).await, Ok(Some(1)));
+    table.insert(&here, "db".into(), 2).await.unwrap();
+    assert_eq!(table.remove_if(&here, &"db".into(), |found| *found == 1).await, Ok(None));
     assert_eq!(table.everything(), [2]);
 }
 

@@ -9,7 +9,7 @@ use super::{Errand, UpstreamSession, Visit, notify};
 use crate::{
     downstream::Greeting,
     envelope::{Id, Message},
-    isolation::Rule,
+    isolation::{Held, Rule, table::ReverseRequests},
     upstream::Fault,
 };
 
@@ -29,11 +29,19 @@ pub(crate) struct Question {
     token: Option<String>,
 }
 
-/// A question as the client is to be shown it.
+/// A question as the client is to be shown it. It can be answered for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    pub(super) id: u64,
     pub(super) text: String,
+    pub(super) held: Held<ReverseRequests, Question>,
+}
+
+impl Shown {
+    /// Its text. It can be answered for as long as the session lives.
+    pub(super) fn left_open(self) -> String {
+        self.held.leave();
+        self.text
+    }
 }
 
 /// Takes a question in; `None` where it was refused to the upstream.
@@ -54,7 +62,7 @@ pub(super) async fn ask(
         refuse(errand, upstream, message, -32601, "this client offers nothing of the kind");
         return Ok(None);
     }
-    if hub.reverse_requests.owned_by(&session.key).len() >= MOST {
+    if hub.reverse_requests.owned_by(session.life.key()).len() >= MOST {
         refuse(errand, upstream, message, -32000, "this client was asked too much already");
         return Ok(None);
     }
@@ -66,10 +74,10 @@ pub(super) async fn ask(
         raw_id: message.raw_id().unwrap_or("null").to_owned(),
         token: token.map(str::to_owned),
     };
-    hub.reverse_requests.insert(&errand.visit().place(), id, question).await?;
+    let held = hub.reverse_requests.hold(&errand.visit().place(), id, question).await?;
     let with_token = token.map_or_else(|| message.whole(), |token| message.with_part(token, &id.to_string()));
     let shown = Message::read(&with_token).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    Ok(Some(Shown { id, text: shown.with_id(&id.to_string()) }))
+    Ok(Some(Shown { text: shown.with_id(&id.to_string()), held }))
 }
 
 /// Whether the client said in its `initialize` that it can be asked this.
@@ -88,12 +96,6 @@ pub(super) fn refuse(errand: &Errand, upstream: &Arc<UpstreamSession>, asked: &M
     notify::send_in_background(errand, upstream.clone(), body);
 }
 
-/// Forgets a question: whoever asked it waits no longer.
-pub(super) async fn forget(errand: &Errand, id: u64) -> Result<(), Fault> {
-    errand.hub.reverse_requests.remove(&errand.visit().place(), &id).await?;
-    Ok(())
-}
-
 /// An upstream takes a question back. The cancel as its client is to be told it; `None` where there is no such question.
 pub(super) async fn take_back(
     errand: &Errand,
@@ -101,12 +103,12 @@ pub(super) async fn take_back(
     cancel: &Message<'_>,
 ) -> Result<Option<String>, Fault> {
     let Some((raw, meant)) = cancel.id_param("requestId") else { return Ok(None) };
-    let open = errand.hub.reverse_requests.owned_by(&errand.session.key);
+    let open = errand.hub.reverse_requests.owned_by(errand.session.life.key());
     let found = open.into_iter().find(|question| {
         Arc::ptr_eq(&question.upstream, upstream) && Id::read(&question.raw_id).as_ref() == Some(&meant)
     });
     let Some(question) = found else { return Ok(None) };
-    forget(errand, question.shown).await?;
+    errand.hub.reverse_requests.remove(&errand.visit().place(), &question.shown).await?;
     Ok(Some(cancel.with_part(raw, &question.shown.to_string())))
 }
 

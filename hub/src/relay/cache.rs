@@ -10,6 +10,7 @@ use crate::{
     catalog::List,
     envelope::{Kind, Message, Object},
     hub::Hub,
+    isolation::Barred,
     upstream::Fault,
 };
 
@@ -75,11 +76,14 @@ pub(super) async fn keep(errand: &Errand, key: Option<&Key>, answer: &str) -> Re
     }
     let kept = Kept { text: answer.into(), until: Instant::now() + key.time };
     let (hub, place) = (&errand.hub, errand.place());
-    match key.kind {
-        What::List => hub.list_cache.insert(&place, key.asked.clone(), kept).await?,
-        What::Resource => hub.read_cache.insert(&place, key.asked.clone(), kept).await?,
+    let put = match key.kind {
+        What::List => hub.list_cache.insert(&place, key.asked.clone(), kept).await,
+        What::Resource => hub.read_cache.insert(&place, key.asked.clone(), kept).await,
+    };
+    match put {
+        Ok(()) | Err(Barred::Ended) => Ok(()), // Nobody is left to be given it again; the answer itself is as good.
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// A server said that its lists or resources are no longer what they were.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{
-    Claim, Errand, Refused, UpstreamSession, ask, cache,
+    Claim, Errand, Question, Refused, UpstreamSession, cache,
     carry::{Carrier, Delivery},
     claim::Target,
     notify, upstream_session,
@@ -16,7 +16,10 @@ use super::{
 use crate::{
     catalog::{List, rights},
     envelope::{Id, Kind, Message},
-    isolation::{Activity, Place, Work},
+    isolation::{
+        Activity, Held, Work,
+        table::{InFlight, ProgressTokens, ReverseRequests},
+    },
     upstream::Fault,
 };
 
@@ -92,17 +95,23 @@ pub(crate) struct Progress {
 /// Everything that belongs to one call.
 struct Call {
     errand: Errand,
-    place: Place,
     upstream: Arc<UpstreamSession>,
     wire: u64,
     raw_id: String,
     asks_for_tools: bool,
-    /// The client's own id, until the call is over.
-    claim: Option<Claim>,
     cached: Option<cache::Key>,
-    /// What the upstream asked on the way and the client has not answered, perhaps.
-    questions: Vec<u64>,
+    entries: Entries,
     _work: Work,
+}
+
+/// What a call has in the tables until it is over.
+struct Entries {
+    /// The client's own id.
+    claim: Option<Claim>,
+    _in_flight: Held<InFlight, mpsc::Sender<Delivery>>,
+    _progress: Option<Held<ProgressTokens, Progress>>,
+    /// What the upstream asked on the way and the client has not answered, perhaps.
+    questions: Vec<Held<ReverseRequests, Question>>,
 }
 
 /// Begins a call and gives back what its asker is to be told.
@@ -132,30 +141,21 @@ pub(crate) async fn call(
     };
     let place = errand.place().in_call(hub.calls.next());
     let (deliver, deliveries) = mpsc::channel(QUEUE);
-    hub.in_flight.insert(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
-    let asked = match message.progress_token().filter(|_| claim.is_some()) {
+    let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
+    let (asked, progress) = match message.progress_token().filter(|_| claim.is_some()) {
         Some(token) => {
             let progress = Progress { deliver, token: token.to_owned(), wire };
-            hub.progress_tokens.insert(&place, wire, progress).await.map_err(Fault::from)?;
-            message.with_part(token, &wire.to_string())
+            let progress = hub.progress_tokens.hold(&place, wire, progress).await.map_err(Fault::from)?;
+            (message.with_part(token, &wire.to_string()), Some(progress))
         }
-        None => message.whole(),
+        None => (message.whole(), None),
     };
     let asked = Message::read(&asked).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let carrier = Carrier { errand: errand.clone(), place: place.clone(), upstream: upstream.clone(), wire };
+    let carrier = Carrier { errand: errand.clone(), place, upstream: upstream.clone(), wire };
     tokio::spawn(carrier.carry(asked.with_id(&wire.to_string())));
-    let call = Call {
-        errand: errand.clone(),
-        place,
-        upstream,
-        wire,
-        raw_id,
-        asks_for_tools,
-        claim,
-        cached,
-        questions: Vec::new(),
-        _work: work,
-    };
+    let entries = Entries { claim, _in_flight: in_flight, _progress: progress, questions: Vec::new() };
+    let errand = errand.clone();
+    let call = Call { errand, upstream, wire, raw_id, asks_for_tools, cached, entries, _work: work };
     let (tell, told) = mpsc::channel(QUEUE);
     tokio::spawn(call.watch(deliveries, tell));
     Ok(told)
@@ -178,7 +178,7 @@ fn visible(errand: &Errand, answer: String) -> String {
 /// Progress that an upstream tells outside of the call's own answer still goes to that call, if it is of this session.
 pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>) -> Result<(), Fault> {
     let Some((raw, wire)) = told.wire_param("progressToken") else { return Ok(()) };
-    let own = errand.hub.progress_tokens.owned_by(&errand.session.key);
+    let own = errand.hub.progress_tokens.owned_by(errand.session.life.key());
     if let Some(progress) = own.into_iter().find(|progress| progress.wire == wire) {
         let _ = progress.deliver.send(Delivery::Notification(told.with_part(raw, &progress.token))).await;
     }
@@ -191,7 +191,7 @@ impl Call {
         let timeout = tokio::time::sleep(self.errand.hub.config.limits.call_timeout);
         tokio::pin!(timeout);
         let session = self.errand.session.clone();
-        let canceled = self.claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
+        let canceled = self.entries.claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
         let ending = loop {
             tokio::select! {
                 biased;
@@ -201,7 +201,7 @@ impl Call {
                         let _ = tell.send(Step::Notification(text)).await;
                     }
                     Some(Delivery::Question(shown)) => {
-                        self.questions.push(shown.id);
+                        self.entries.questions.push(shown.held);
                         let _ = tell.send(Step::Notification(shown.text)).await;
                     }
                     Some(Delivery::Answer { text, streamed }) => break Some(self.answer(text, streamed).await),
@@ -209,14 +209,14 @@ impl Call {
                     None => break Some(Err(Fault::NoAnswer)),
                 },
                 () = canceled.cancelled() => break None,
-                () = session.ended.cancelled() => break Some(Err(Fault::SessionEnded)),
+                () = session.life.ended() => break Some(Err(Fault::SessionEnded)),
                 () = &mut timeout => {
                     notify::give_up(&self.errand, &self.upstream, self.wire);
                     break Some(Err(Fault::TimedOut));
                 }
             }
         };
-        self.forget().await;
+        drop(self.entries); // Before the client hears of the end: it may use its id again at once.
         let step = match ending {
             Some(Ok(step)) => step,
             Some(Err(fault)) => Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault },
@@ -231,24 +231,5 @@ impl Call {
         let text = if self.asks_for_tools { visible(&self.errand, text) } else { text };
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })
-    }
-
-    /// Before the client hears of the end: it may use the id again at once.
-    async fn forget(&mut self) {
-        let hub = &self.errand.hub;
-        let in_flight = hub.in_flight.remove(&self.place, &self.wire).await.err();
-        let progress = hub.progress_tokens.remove(&self.place, &self.wire).await.err();
-        let released = match self.claim.take() {
-            Some(claim) => claim.release().await.err(),
-            None => None,
-        };
-        for question in std::mem::take(&mut self.questions) {
-            if let Err(fault) = ask::forget(&self.errand, question).await {
-                tracing::error!(%fault, "forgetting a question");
-            }
-        }
-        if let Some(error) = in_flight.or(progress).or(released) {
-            tracing::error!(%error, "forgetting a call");
-        }
     }
 }

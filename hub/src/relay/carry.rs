@@ -7,10 +7,9 @@ use http::Method;
 use super::{
     Errand, UpstreamSession,
     ask::{self, Shown},
-    cache,
+    cache, upstream_session,
 };
 use crate::{
-    downstream::{self, Greeting},
     envelope::{self, Id, Kind, Message},
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
@@ -113,7 +112,7 @@ impl Carrier {
         let addressee = match hub.in_flight.get(&self.place, &id).await? {
             Some(addressee) => Some(addressee),
             None if hub.isolation.keeps(Rule::DropLateAnswer) => None,
-            None => hub.in_flight.owned_by(&self.errand.session.key).into_iter().next(),
+            None => hub.in_flight.owned_by(self.errand.session.life.key()).into_iter().next(),
         };
         if let Some(addressee) = addressee {
             // Whoever waited may be gone by now; then nobody gets it.
@@ -158,14 +157,10 @@ impl Carrier {
     }
 
     async fn failed(&self, fault: Fault) {
-        let Errand { hub, caller, session, server, .. } = &self.errand;
+        let Errand { hub, caller, server, .. } = &self.errand;
         tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
         if fault == Fault::SessionLost {
-            match session.greeting {
-                Greeting::OfTheClient => downstream::end(hub, session).await,
-                // The others of this client's upstream sessions are well; this one is opened anew when it is needed.
-                Greeting::OfTheHub => drop(hub.upstream_sessions.remove(&self.place, server).await),
-            }
+            upstream_session::forgotten(&self.errand, &self.upstream).await;
         }
         if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
             hub.upstream_sessions.evict_named(server).await;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Errand, UpstreamSession, Visit};
 use crate::{
     envelope::Id,
-    isolation::{Absent, Rule},
+    isolation::{Held, Rule, Taken, table::RequestIds},
     upstream::Fault,
 };
 
@@ -45,12 +45,11 @@ pub(super) struct Target {
     pub(super) wire: u64,
 }
 
-/// A client's id, claimed until it is released.
+/// A client's id, claimed until this is dropped; then it may be used again.
 pub(crate) struct Claim {
     /// Resolves when the client cancels.
     pub(crate) canceled: CancellationToken,
-    visit: Visit,
-    id: Id,
+    _held: Held<RequestIds, Claimed>,
 }
 
 impl Claim {
@@ -59,24 +58,17 @@ impl Claim {
         let (hub, place) = (&visit.hub, visit.place());
         let canceled = CancellationToken::new();
         let claimed = Claimed { canceled: canceled.clone(), target };
-        let taken = hub.request_ids.try_insert(&place, id.clone(), claimed.clone()).await.map_err(Fault::from)?;
-        if taken.is_err() {
-            if hub.isolation.keeps(Rule::RefuseDuplicateId) {
-                return Err(Refused::DuplicateId);
-            }
-            hub.request_ids.insert(&place, id.clone(), claimed).await.map_err(Fault::from)?;
-        }
-        Ok(Self { canceled, visit: visit.clone(), id })
+        let held = hub.request_ids.try_hold(&place, id.clone(), claimed.clone()).await.map_err(Fault::from)?;
+        let held = match held {
+            Ok(held) => held,
+            Err(Taken) if hub.isolation.keeps(Rule::RefuseDuplicateId) => return Err(Refused::DuplicateId),
+            Err(Taken) => hub.request_ids.hold(&place, id, claimed).await.map_err(Fault::from)?,
+        };
+        Ok(Self { canceled, _held: held })
     }
 
     /// Claims an id for something that is not one call upstream.
     pub(crate) async fn of_list(visit: &Visit, id: Id) -> Result<Self, Refused> {
         Self::new(visit, id, None).await
-    }
-
-    /// The id may be used again.
-    pub(crate) async fn release(self) -> Result<(), Absent> {
-        self.visit.hub.request_ids.remove(&self.visit.place(), &self.id).await?;
-        Ok(())
     }
 }

@@ -51,7 +51,7 @@ impl Visit {
 
     /// Where this client's own request ids stand: on its route, whatever server they concern.
     pub(crate) fn place(&self) -> Place {
-        self.hub.place(&self.caller, &self.session.route).in_session(&self.session.key)
+        self.hub.place(&self.caller, &self.session.route).in_session(&self.session.life)
     }
 }
 
@@ -79,7 +79,7 @@ impl Errand {
 
     /// Where it stands among the tables.
     pub(crate) fn place(&self) -> Place {
-        self.hub.place(&self.caller, &self.server).in_session(&self.session.key)
+        self.hub.place(&self.caller, &self.server).in_session(&self.session.life)
     }
 
     /// Sends one request.

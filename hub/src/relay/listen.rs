@@ -11,7 +11,6 @@ use hyper::body::Incoming;
 
 use super::{Errand, UpstreamSession, ask, cache, call, upstream_session};
 use crate::{
-    downstream,
     envelope::{self, Kind, Message},
     isolation::{Backlog, Rule},
     upstream::{Fault, frames::Frames},
@@ -28,18 +27,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(), Fault> {
     let opening = async {
         let upstream = upstream_session::of(errand).await?;
-        let frames = open(errand, &upstream, None).await?;
-        Ok::<_, Fault>((upstream, frames))
+        match open(errand, &upstream, None).await {
+            Ok(frames) => Ok((upstream, frames)),
+            Err(fault) => {
+                if fault == Fault::SessionLost {
+                    upstream_session::forgotten(errand, &upstream).await;
+                }
+                Err(fault)
+            }
+        }
     };
     let limit = errand.hub.config.limits.call_timeout;
     let (upstream, frames) = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
     let listener = Listener { errand: errand.clone(), upstream };
-    let (stream, ended) = (stream.clone(), errand.session.ended.clone());
+    let (stream, session) = (stream.clone(), errand.session.clone());
     let ends = errand.hub.isolation.keeps(Rule::EndStreamsWithSession);
     tokio::spawn(async move {
         tokio::select! {
             biased;
-            () = ended.cancelled(), if ends => {}
+            () = session.life.ended(), if ends => {}
             () = listener.keep(frames) => {}
         }
         stream.starve();
@@ -86,7 +92,7 @@ impl Listener {
                 match open(&self.errand, &self.upstream, last.as_deref()).await {
                     Ok(frames) => break frames,
                     Err(Fault::SessionLost) => {
-                        return downstream::end(&self.errand.hub, &self.errand.session).await;
+                        return upstream_session::forgotten(&self.errand, &self.upstream).await;
                     }
                     Err(Fault::Status(405)) => return,
                     Err(fault) => tracing::debug!(server = %self.upstream.server, %fault, "listening again"),
@@ -125,7 +131,7 @@ impl Listener {
                 self.tell(text).await
             }
             Kind::Request { method, .. } => match ask::ask(&self.errand, &self.upstream, &message, method).await? {
-                Some(shown) => self.tell(shown.text).await,
+                Some(shown) => self.tell(shown.left_open()).await,
                 None => Ok(()),
             },
         }

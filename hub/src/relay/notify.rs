@@ -30,10 +30,14 @@ pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), F
 }
 
 /// Sends a message that is only accepted.
-pub(super) async fn pass(errand: &Errand, upstream: &UpstreamSession, body: String) -> Result<(), Fault> {
+pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body: String) -> Result<(), Fault> {
     let passing = errand.send(Some(upstream), Method::POST, body);
-    tokio::time::timeout(errand.hub.config.limits.call_timeout, passing).await.map_err(|_| Fault::TimedOut)??;
-    Ok(())
+    let limit = errand.hub.config.limits.call_timeout;
+    let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
+    if let Err(Fault::SessionLost) = passed {
+        upstream_session::forgotten(errand, upstream).await;
+    }
+    passed.map(drop)
 }
 
 /// Tells the upstream that nobody waits for this call any more.

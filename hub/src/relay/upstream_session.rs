@@ -7,7 +7,7 @@ use http::Method;
 
 use super::Errand;
 use crate::{
-    downstream::{Greeting, REVISIONS, Session},
+    downstream::{self, Greeting, REVISIONS, Session},
     envelope::{Kind, Message, Object},
     hub::Hub,
     isolation::{Rule, Serial},
@@ -44,12 +44,12 @@ pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
     let opened =
         errand.hub.upstream_sessions.get_or_open(&errand.place(), errand.server.clone(), opening, abandon).await;
-    opened.map_err(|fault| if errand.session.ended.is_cancelled() { Fault::SessionEnded } else { fault })
+    opened.map_err(|fault| if errand.session.life.has_ended() { Fault::SessionEnded } else { fault })
 }
 
 /// Sends the client's `initialize`, and gives up when the upstream takes too long.
 async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
-    if errand.session.ended.is_cancelled() {
+    if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
     let opening = initialize(&errand);
@@ -92,6 +92,25 @@ fn negotiated(frame: &str) -> Option<(String, BTreeSet<String>)> {
     let revision = result.string("protocolVersion").filter(|revision| REVISIONS.contains(&revision.as_str()))?;
     let offers = result.get("capabilities").and_then(|raw| Object::read(raw).ok());
     Some((revision, offers.map(|offers| offers.keys().map(str::to_owned).collect()).unwrap_or_default()))
+}
+
+/// The upstream has forgotten this session. On a route of one server the client's session goes with it: its client must
+/// learn that what it did is lost, and begin anew. On a route of several the others are well, and this one is opened
+/// anew when it is next needed; who comes late with such news takes nothing from whoever did so already.
+pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) {
+    let Errand { hub, session, server, .. } = errand;
+    tracing::info!(%server, session = %session.name, "the upstream has forgotten a session");
+    match session.greeting {
+        Greeting::OfTheClient => downstream::end(hub, session).await,
+        Greeting::OfTheHub => {
+            let used = |kept: &Arc<UpstreamSession>| {
+                Arc::ptr_eq(kept, upstream) || !hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost)
+            };
+            if let Err(error) = hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
+                tracing::error!(%error, "forgetting an upstream session");
+            }
+        }
+    }
 }
 
 /// Ends upstream sessions whose owner is gone. What goes wrong here is nobody's business any more.

@@ -1,6 +1,6 @@
 //! Everything that can go wrong between the hub and an upstream, said without a secret.
 
-use crate::isolation::{Abandoned, Absent};
+use crate::isolation::{Abandoned, Barred};
 
 /// Why a call could not be answered by its upstream. `detail` is for the log, never for a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,9 +83,12 @@ impl Fault {
     }
 }
 
-impl From<Absent> for Fault {
-    fn from(error: Absent) -> Self {
-        Self::Internal { detail: error.to_string() }
+impl From<Barred> for Fault {
+    fn from(error: Barred) -> Self {
+        match error {
+            Barred::Absent(_) => Self::Internal { detail: error.to_string() },
+            Barred::Ended => Self::SessionEnded,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use fake_upstreams::Kind;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::running::{ALICE, Client, fake, hub_for};
 
@@ -59,4 +60,29 @@ async fn two_resources_of_one_uri_are_told_apart() {
         let read = ask(&alice, "resources/read", json!({ "uri": uri })).await;
         assert!(read["result"]["contents"][0]["text"].as_str().unwrap().starts_with(content), "{uri}: {read}");
     }
+}
+
+/// Often enough for the hub to notice that a client has gone.
+const TRIES: usize = 1000;
+
+#[tokio::test]
+async fn a_client_that_leaves_during_a_list_may_use_its_id_again() {
+    let (url, _fake) = fake(Kind::Db).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let never = format!("http://{}/mcp", silent.local_addr().unwrap());
+    let hub = hub_for(&[("db", &url), ("silent", &never)], json!({})).await;
+    let alice = Client::open(&hub, "", ALICE).await;
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let _asked = tokio::select! {
+        _ = alice.post(&list) => panic!("a server that says nothing was listed"),
+        asked = silent.accept() => asked.unwrap(),
+    };
+    for _ in 0..TRIES {
+        let called = ask(&alice, "tools/call", json!({ "name": "db__echo", "arguments": { "text": "hello" } })).await;
+        if called.get("result").is_some() {
+            return;
+        }
+        assert!(called["error"]["message"].as_str().unwrap().contains("in flight"), "{called}");
+    }
+    panic!("the id of a list that nobody waits for is never free again");
 }

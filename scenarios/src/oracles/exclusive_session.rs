@@ -3,13 +3,15 @@
 //! Who an owner is follows from the target's declared sharing level: a client session, a user, or
 //! nobody. The first rule finds merged sessions, a leak waiting for a stateful upstream. The second
 //! finds the opposite: a hub that opens a session for each call leaks nothing and forgets everything,
-//! which is a loss and is counted as one.
+//! which is a loss and is counted as one. A session that the upstream has forgotten is no longer one to keep, once the
+//! client has been told that something went wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Finding, Kind, Oracle,
     finding::{Crossing, Severity},
+    rpc,
 };
 use crate::trace::{
     Index, Sharing,
@@ -49,11 +51,23 @@ fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
             findings.push(shared(arrival, message, of_session));
         }
         let of_owner = sessions.entry((owner, arrival.upstream)).or_default();
-        if of_owner.insert(session) && of_owner.len() > 1 {
+        let left_behind = of_owner.iter().any(|earlier| !known_lost(index, arrival, earlier));
+        if of_owner.insert(session) && left_behind {
             findings.push(scattered(arrival, message, of_owner.len()));
         }
     }
     findings
+}
+
+/// Whether the upstream had said before this arrival that it does not know that session, and a client had heard of it.
+fn known_lost(index: &Index<'_>, arrival: &Arrival<'_>, session: &str) -> bool {
+    let there = |other: &&Arrival<'_>| other.upstream == arrival.upstream && other.session == Some(session);
+    index.arrivals.values().filter(there).any(|other| {
+        let message = other.cause.and_then(|cause| index.message_of(cause));
+        let told = message.and_then(|message| message.answer);
+        let lost = other.answer.is_some_and(|answer| answer.status == 404);
+        lost && told.is_some_and(|told| told.at < arrival.at && !rpc::accepted(&told))
+    })
 }
 
 fn owner(sharing: Sharing, message: &Message<'_>) -> String {

@@ -51,7 +51,7 @@ impl Case<'_, '_> {
             let headline = format!("{} got no refusal, and no answer at all", self.message.actor);
             return Some(self.finding(Kind::Interference, headline, self.reason.meaning(), "nothing".into()));
         };
-        if accepted(&answer) {
+        if rpc::accepted(&answer) {
             return Some(self.let_in(&answer));
         }
         if let Some(arrival) = self.index.arrivals_of(self.message.exchange).next().filter(|_| self.must_not_travel()) {
@@ -120,7 +120,7 @@ impl Case<'_, '_> {
             Refusals::Similar => Severity::Warning,
         };
         let twin_answer = twin.answer?;
-        if accepted(&twin_answer) {
+        if rpc::accepted(&twin_answer) {
             let headline = "a session id that nobody ever had was accepted".to_owned();
             return Some(self.finding(Kind::Refusal, headline, self.reason.meaning(), rpc::brief(&twin_answer)));
         }
@@ -130,14 +130,6 @@ impl Case<'_, '_> {
             let finding = self.finding(Kind::Refusal, headline, &unknown, foreign);
             Finding { severity, ..finding }
         })
-    }
-}
-
-/// Let in: a result, or a success status without a JSON-RPC error.
-fn accepted(answer: &Answer<'_>) -> bool {
-    match rpc::response(answer) {
-        Some(response) => rpc::failure(&response).is_none(),
-        None => answer.status < 400,
     }
 }
 

@@ -40,6 +40,14 @@ pub fn response(answer: &Answer<'_>) -> Option<Value> {
     responses(answer).into_iter().next()
 }
 
+/// Let in: a result, or a success status without a JSON-RPC error.
+pub fn accepted(answer: &Answer<'_>) -> bool {
+    match response(answer) {
+        Some(response) => failure(&response).is_none(),
+        None => answer.status < 400,
+    }
+}
+
 /// The texts of a result, joined by newlines: of a tool, a prompt, a resource or a completion; empty for anything else.
 pub fn text(response: &Value) -> String {
     let many = |pointer: &str| response.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
