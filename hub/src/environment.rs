@@ -6,7 +6,7 @@
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::SystemTime};
 
 use http::Uri;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rand::{TryRng, rngs::SysRng};
 use tower::ServiceExt;
@@ -53,7 +53,7 @@ pub struct Environment {
 impl Environment {
     /// Sockets with TLS, the operating system's randomness and clock.
     pub fn system() -> Self {
-        Self { connector: Arc::new(Sockets), random: Arc::new(System), clock: Arc::new(System) }
+        Self { connector: Arc::new(Sockets::new()), random: Arc::new(System), clock: Arc::new(System) }
     }
 }
 
@@ -63,20 +63,23 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// Made once: the certificates of the web's authorities are read when it is made, which takes longer than a call.
 #[derive(Debug)]
-struct Sockets;
+struct Sockets(HttpsConnector<HttpConnector>);
+
+impl Sockets {
+    fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self(HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp))
+    }
+}
 
 impl Connect for Sockets {
     fn connect(&self, uri: Uri) -> Connecting {
-        Box::pin(async move {
-            let mut tcp = HttpConnector::new();
-            tcp.enforce_http(false);
-            tcp.set_nodelay(true);
-            let connector =
-                HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
-            let stream = connector.oneshot(uri).await.map_err(io::Error::other)?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
+        let opening = self.0.clone().oneshot(uri);
+        Box::pin(async move { Ok(Box::new(opening.await.map_err(io::Error::other)?) as Box<dyn Stream>) })
     }
 }
 

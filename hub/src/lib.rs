@@ -7,8 +7,11 @@
 //! - [`downstream`]: client sessions and their HTTP; [`catalog`]: what a caller may see and use.
 //! - [`relay`]: one request's way, and back; [`upstream`]: what is sent to servers, and as whom.
 //! - [`envelope`]: JSON-RPC as bytes.
+//! - `bench`, only with the feature of that name: what is measured of the inside.
 //! - [`isolation`]: every table that callers share, and how narrow it is. Start here if you audit.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod catalog;
 pub mod config;
 mod downstream;

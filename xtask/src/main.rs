@@ -1,11 +1,13 @@
-//! The project's own tasks: `cargo xtask conformance | mutants | demo | test | readme | tidy`.
+//! The project's own tasks: `cargo xtask conformance | mutants | bench | demo | test | readme | tidy`.
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
 //!   [`targets`]: hubs that target files describe.
+//! - [`bench`]: what the hub costs, measured.
 //! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
 
+mod bench;
 mod demo;
 mod peers;
 mod readme;
@@ -42,6 +44,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measures what the hub costs, a few minutes long, and writes it into the README.
+    Bench {
+        /// Fewer rounds: enough to see whether something is very wrong.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Starts a hub with two fakes and two ready users, until it is interrupted.
     Demo {
         /// Port of the hub on 127.0.0.1.
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Conformance { args } => suite::pass_through(&args),
         Task::Mutants { args } => suite::pass_through(&[vec!["mutants".to_owned()], args].concat()),
+        Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
         Task::Test => test::run(),
         Task::Readme { check } => readme::run(check).map(u8::from),

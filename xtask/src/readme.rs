@@ -2,7 +2,8 @@
 //!
 //! A block stands between `<!-- output: NAME -->` and `<!-- end -->`. The examples for the demo are
 //! `sh` blocks behind `<!-- demo -->`; the `text` block after each is what it prints, where `…` stands
-//! for what differs from run to run.
+//! for what differs from run to run. What was measured stands behind `<!-- measured -->`: `cargo xtask bench` writes it,
+//! and nothing checks it, because it would be another on another machine.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -12,6 +13,9 @@ use crate::{
     demo::{self, Demo},
     root, suite,
 };
+
+/// Where the table of measurements begins.
+const MEASURED: &str = "<!-- measured -->";
 
 fn path() -> PathBuf {
     root().join("README.md")
@@ -50,6 +54,13 @@ fn renewed(text: &str) -> anyhow::Result<String> {
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// The README with this table as what was measured.
+pub(crate) fn with_measured(text: &str, table: &str) -> anyhow::Result<String> {
+    let (before, block) = text.split_once(MEASURED).with_context(|| format!("README.md: no `{MEASURED}`"))?;
+    let (_, after) = block.split_once("<!-- end -->").with_context(|| format!("{MEASURED}: no `<!-- end -->`"))?;
+    Ok(format!("{before}{MEASURED}\n{table}<!-- end -->{after}"))
 }
 
 fn output(name: &str) -> anyhow::Result<String> {
@@ -127,6 +138,14 @@ fn line_matches(wanted: &str, got: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_measured_is_written_anew() {
+        let text = "a\n<!-- measured -->\nold\n<!-- end -->\nb <!-- end -->\n";
+        let fresh = with_measured(text, "new\n").unwrap();
+        assert_eq!(fresh, "a\n<!-- measured -->\nnew\n<!-- end -->\nb <!-- end -->\n");
+        assert!(with_measured("nowhere", "new\n").is_err());
+    }
 
     #[test]
     fn an_ellipsis_stands_for_anything_inside_a_line() {

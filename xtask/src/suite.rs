@@ -1,6 +1,7 @@
 //! The suite and the other binaries, built and called.
 
 use std::{
+    ffi::OsString,
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -17,11 +18,24 @@ pub(crate) fn pass_through(args: &[String]) -> anyhow::Result<u8> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(128))
 }
 
+/// The cargo that started this.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
 /// Builds one binary and says where it is.
 pub(crate) fn build(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["build", "--quiet", "--package", package, "--bin", binary]);
+    build_with(package, binary, &[])
+}
+
+/// The same as it is shipped: what is measured must be.
+pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
+    build_with(package, binary, &["--release"])
+}
+
+fn build_with(package: &str, binary: &str, flags: &[&str]) -> anyhow::Result<PathBuf> {
+    let mut command = Command::new(cargo());
+    command.current_dir(root()).args(["build", "--quiet", "--package", package, "--bin", binary]).args(flags);
     command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
     let output = command.output().context("starting cargo")?;
     ensure!(output.status.success(), "building {binary} failed");

@@ -1,7 +1,7 @@
 //! From the file to a configuration without doubt in it. Every problem is told at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     env, fmt, fs,
     path::Path,
     sync::Arc,
@@ -11,6 +11,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::{Config, Credentials, Key, Limits, Secret, Server, User, file};
+use crate::identity::Caller;
 
 /// No answer is given again for longer than this: a right that was taken away must be felt soon.
 const LONGEST_CACHE: Duration = Duration::from_secs(5 * 60);
@@ -91,9 +92,9 @@ impl Problems {
         let groups = self.groups(file.groups, &names);
         let users: BTreeMap<Arc<str>, User> =
             file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
-        self.distinct_keys(&users);
+        let holders = self.holders(&users);
         let limits = self.limits(&file.limits);
-        Some(Config { listen: listen.ok()?, servers, groups, users, limits })
+        Some(Config { listen: listen.ok()?, servers, groups, users, limits, holders })
     }
 
     fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
@@ -218,16 +219,19 @@ impl Problems {
         User { keys, servers: allowed, tools, credentials }
     }
 
-    /// A key that two users hold would make one of them the other.
-    fn distinct_keys(&mut self, users: &BTreeMap<Arc<str>, User>) {
-        let mut seen: BTreeMap<[u8; 32], &str> = BTreeMap::new();
+    /// Who holds each key. One that two users hold would make one of them the other.
+    fn holders(&mut self, users: &BTreeMap<Arc<str>, User>) -> HashMap<[u8; 32], Caller> {
+        let mut holders = HashMap::new();
         for (name, user) in users {
             for key in &user.keys {
-                if let Some(other) = seen.insert(key.sha256, name) {
-                    self.add(&format!("users.{name}"), format_args!("key `{}` is a key of {other} too", key.id));
+                let caller = Caller { principal: name.clone(), key: key.id.clone() };
+                if let Some(other) = holders.insert(key.sha256, caller) {
+                    let place = format!("users.{name}");
+                    self.add(&place, format_args!("key `{}` is a key of {} too", key.id, other.principal));
                 }
             }
         }
+        holders
     }
 
     fn credential(&mut self, place: &str, credential: file::Credential) -> Option<Secret> {

@@ -1,7 +1,7 @@
 //! What a hub runs on, once nothing is in doubt.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -10,6 +10,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::{Limits, Secret};
+use crate::identity::Caller;
 
 /// What a hub runs on.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Config {
     pub users: BTreeMap<Arc<str>, User>,
     /// The limits.
     pub limits: Limits,
+    /// Who holds a key, by its SHA-256: what a request shows is looked up, not compared with every key there is.
+    pub(crate) holders: HashMap<[u8; 32], Caller>,
 }
 
 /// One upstream server.

@@ -24,15 +24,18 @@ use hyper_util::{
         self,
         connect::{Connected, Connection},
     },
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use tower::Service;
 
 use super::Fault;
 use crate::environment::{Connect, Stream};
 
-/// Idle connections kept to one server: enough for bursts, few enough for a small server.
-const IDLE_CONNECTIONS: usize = 32;
+/// Idle connections kept to one server. Each call in flight has one of its own, so this is how many calls may be in flight
+/// at once before connections are thrown away after every call and made anew for the next.
+const IDLE_CONNECTIONS: usize = 512;
+/// How long one is kept: shorter than common servers do, which would otherwise close it just when a call goes out on it.
+const IDLE_TIME: Duration = Duration::from_secs(20);
 
 /// The client that all upstream requests go through.
 #[derive(Debug, Clone)]
@@ -43,7 +46,8 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(connect: Arc<dyn Connect>, timeout: Duration) -> Self {
         let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(IDLE_CONNECTIONS).retry_canceled_requests(false);
+        builder.pool_max_idle_per_host(IDLE_CONNECTIONS).pool_idle_timeout(IDLE_TIME).pool_timer(TokioTimer::new());
+        builder.retry_canceled_requests(false);
         Self { http: builder.build(Connector { connect, timeout }) }
     }
 

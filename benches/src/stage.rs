@@ -1,0 +1,53 @@
+//! What all parties agree on: the users, what each of them shows, and the hub's configuration.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// Users of the hub: a company, not a desk.
+pub const USERS: usize = 1000;
+/// The name of the server behind the hub.
+pub const SERVER: &str = "bench";
+/// Sessions that one user may have open; enough for the measurement of memory.
+const SESSIONS: usize = 64;
+
+/// What a client shows in `Authorization`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Its key of the hub.
+    Key,
+    /// Its token of the upstream, which the hub would put in.
+    Token,
+}
+
+/// Whose session the one with this number is: users take turns.
+pub fn user(number: usize) -> usize {
+    number % USERS
+}
+
+/// A user's key of the hub.
+pub fn key(user: usize) -> String {
+    format!("bench-key-of-user-{user:06}")
+}
+
+/// A user's token of the upstream.
+pub fn token(user: usize) -> String {
+    format!("bench-token-of-user-{user:06}")
+}
+
+/// The hub's configuration in front of this upstream. JSON is YAML.
+pub fn configuration(upstream: &str) -> Value {
+    let users = (0..USERS).map(|number| {
+        let sha256: String = Sha256::digest(key(number)).iter().map(|byte| format!("{byte:02x}")).collect();
+        let user = json!({
+            "keys": [{ "id": "laptop", "sha256": sha256 }],
+            "credentials": { SERVER: { "bearer": token(number) } },
+        });
+        (format!("user-{number:06}"), user)
+    });
+    json!({
+        "listen": "127.0.0.1:0",
+        "servers": { SERVER: { "url": upstream } },
+        "users": users.collect::<serde_json::Map<_, _>>(),
+        "limits": { "sessions-per-user": SESSIONS },
+    })
+}

@@ -1,0 +1,83 @@
+//! The two parts of the hub whose cost is measured apart, and no more of them than that needs.
+//!
+//! Only there with the feature `bench`, which no shipped hub has. The kernel stays private: a benchmark that could reach
+//! into it would be one more place from which a table is used, and `docs/isolation.md` would have to answer for it.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    envelope::Message,
+    identity::Caller,
+    isolation::{Isolation, Place, Scoped, table::UpstreamSessions},
+    upstream::Fault,
+};
+
+/// The table of upstream sessions, with names in the place of sessions: nothing is opened at an upstream.
+pub struct Pool {
+    table: Scoped<UpstreamSessions, Arc<str>, Fault>,
+    server: Arc<str>,
+}
+
+/// A user with one session.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    caller: Caller,
+    session: Arc<str>,
+}
+
+impl Seat {
+    /// The user with this number. No two kinds have a session in common.
+    pub fn new(kind: &str, number: usize) -> Self {
+        let caller = Caller { principal: format!("user-{number:06}").into(), key: "laptop".into() };
+        // As long as real ones are.
+        Self { caller, session: format!("{kind} {number:036}").into() }
+    }
+}
+
+impl Pool {
+    /// An empty one, as narrow as its page says.
+    pub fn new() -> Self {
+        Self { table: Scoped::new(&Isolation::STRICT), server: "bench".into() }
+    }
+
+    /// The upstream session of a user's session, opened where there is none; from the place on, as a call does it.
+    pub async fn acquire(&self, seat: &Seat) -> Option<Arc<str>> {
+        let place = Place::of(&seat.caller).towards(&self.server, &seat.caller.principal).in_session(&seat.session);
+        let name = seat.session.clone();
+        self.table.get_or_open(&place, self.server.clone(), async move { Ok(name) }, drop).await.ok()
+    }
+
+    /// Ends what this session has here: how many there were.
+    pub async fn release(&self, seat: &Seat) -> usize {
+        self.table.evict(&seat.session).await.len()
+    }
+
+    /// Throws away all sessions of this kind.
+    pub fn forget(&self, kind: &str) {
+        self.table.discard(|_, session| session.starts_with(kind));
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+/// Whether this is a message; read as far as routing needs it.
+pub fn read(text: &str) -> bool {
+    Message::read(text).is_ok()
+}
+
+/// The message with this id, and this progress token where it has one, in the places of its own.
+pub fn readdress(text: &str, id: &str, token: &str) -> Option<String> {
+    let message = Message::read(text).ok()?;
+    let with_token = message.progress_token().map_or_else(|| message.whole(), |raw| message.with_part(raw, token));
+    Some(Message::read(&with_token).ok()?.with_id(id))
+}
