@@ -65,9 +65,10 @@ async fn miss(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
 }
 
 async fn evict(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
-    let seat = Seat::new(&format!("fresh {task}"), 0);
+    let kind = format!("fresh {task}");
     let mut took = Duration::ZERO;
     for _ in 0..times {
+        let seat = Seat::new(&kind, 0);
         stage.pool.acquire(&seat).await.unwrap();
         let began = Instant::now();
         assert_eq!(stage.pool.release(&seat).await, 1);

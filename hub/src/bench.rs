@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     envelope::Message,
     identity::Caller,
-    isolation::{Isolation, Place, Scoped, table::UpstreamSessions},
+    isolation::{Isolation, Life, Place, Scoped, table::UpstreamSessions},
     upstream::Fault,
 };
 
@@ -22,7 +22,7 @@ pub struct Pool {
 #[derive(Debug, Clone)]
 pub struct Seat {
     caller: Caller,
-    session: Arc<str>,
+    life: Life,
 }
 
 impl Seat {
@@ -30,7 +30,7 @@ impl Seat {
     pub fn new(kind: &str, number: usize) -> Self {
         let caller = Caller { principal: format!("user-{number:06}").into(), key: "laptop".into() };
         // As long as real ones are.
-        Self { caller, session: format!("{kind} {number:036}").into() }
+        Self { caller, life: Life::begin(format!("{kind} {number:036}").into()) }
     }
 }
 
@@ -42,14 +42,14 @@ impl Pool {
 
     /// The upstream session of a user's session, opened where there is none; from the place on, as a call does it.
     pub async fn acquire(&self, seat: &Seat) -> Option<Arc<str>> {
-        let place = Place::of(&seat.caller).towards(&self.server, &seat.caller.principal).in_session(&seat.session);
-        let name = seat.session.clone();
+        let place = Place::of(&seat.caller).towards(&self.server, &seat.caller.principal).in_session(&seat.life);
+        let name = seat.life.key().clone();
         self.table.get_or_open(&place, self.server.clone(), async move { Ok(name) }, drop).await.ok()
     }
 
-    /// Ends what this session has here: how many there were.
+    /// Ends the session of a seat, and what it has here: how many there were. Nothing can be acquired for it again.
     pub async fn release(&self, seat: &Seat) -> usize {
-        self.table.evict(&seat.session).await.len()
+        self.table.evict(&seat.life.end()).await.len()
     }
 
     /// Throws away all sessions of this kind.
