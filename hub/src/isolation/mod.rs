@@ -9,7 +9,7 @@
 //! - [`table`]: the page: every table, its level, and why.
 //! - [`rule`]: what is not a table and must hold all the same.
 //! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
-//! - [`scoped`]: the container; [`opening`]: one opening for all who wait for it.
+//! - [`scoped`]: the container; [`sync`]: what it is built of; [`opening`]: one opening for all who wait for it.
 //! - [`activity`]: how idle a session is; [`serial`]: numbers in order; [`yields`]: races by seed.
 //! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
@@ -21,12 +21,15 @@ pub mod defects;
 pub mod level;
 pub mod life;
 pub mod opening;
+#[cfg(test)]
+mod orders;
 pub mod page;
 pub mod place;
 pub mod policy;
 pub mod rule;
 pub mod scoped;
 pub mod serial;
+mod sync;
 pub mod table;
 #[cfg(test)]
 mod tests;
