@@ -25,7 +25,8 @@ mod sync {
     };
 }
 
-#[expect(dead_code, reason = "the same source as the hub's own; not every part of it is played here")]
+#[expect(clippy::duplicate_mod, reason = "the same source as the hub's own, on purpose")]
+#[expect(dead_code, reason = "not every part of it is played here")]
 #[path = "scoped.rs"]
 mod scoped;
 
