@@ -14,10 +14,10 @@ use crate::{
     environment::Environment,
     identity::Caller,
     isolation::{
-        Backlog, Isolation, Place, Rule, Scoped, Serial,
+        Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
         table::{
             InFlight, ListCache, ProgressTokens, ReadCache, ReplayEvents, RequestIds, ResourceOwners, ReverseRequests,
-            SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions,
+            SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions, UpstreamSlots,
         },
     },
     relay::{Claimed, Delivery, Kept, Progress, Question, UpstreamSession},
@@ -40,7 +40,8 @@ pub struct Hub {
     pub(crate) resource_owners: Scoped<ResourceOwners, Owner>,
     pub(crate) list_cache: Scoped<ListCache, Kept>,
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
-    pub(crate) session_slots: Scoped<SessionSlots, Arc<Semaphore>>,
+    pub(crate) session_slots: Scoped<SessionSlots, Slots>,
+    pub(crate) upstream_slots: Scoped<UpstreamSlots, Slots>,
     upstream_credentials: Scoped<UpstreamCredentials, Acting>,
     /// Numbers calls over the whole process, for the log and as the narrowest scope.
     pub(crate) calls: Serial,
@@ -122,6 +123,7 @@ impl Hub {
             list_cache: Scoped::new(&isolation),
             read_cache: Scoped::new(&isolation),
             session_slots: Scoped::new(&isolation),
+            upstream_slots: Scoped::new(&isolation),
             upstream_credentials: Scoped::new(&isolation),
             calls: Serial::default(),
             session_numbers: Serial::default(),

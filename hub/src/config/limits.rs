@@ -9,6 +9,8 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Sessions that one user may have open.
     pub sessions_per_user: usize,
+    /// Sessions that the hub may have open at one upstream server, whoever they are for.
+    pub upstream_sessions_per_server: usize,
     /// Calls that one session may have in flight.
     pub calls_per_session: usize,
     /// How long an upstream may take to answer a call.
@@ -30,6 +32,7 @@ impl Default for Limits {
         Self {
             session_idle: Duration::from_secs(30 * 60),
             sessions_per_user: 32,
+            upstream_sessions_per_server: 4096,
             calls_per_session: 64,
             call_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),

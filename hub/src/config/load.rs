@@ -290,6 +290,11 @@ impl Problems {
             connect_timeout,
             header_timeout,
             sessions_per_user: count("sessions-per-user", file.sessions_per_user, strict.sessions_per_user),
+            upstream_sessions_per_server: count(
+                "upstream-sessions-per-server",
+                file.upstream_sessions_per_server,
+                strict.upstream_sessions_per_server,
+            ),
             calls_per_session: count("calls-per-session", file.calls_per_session, strict.calls_per_session),
             body: count("body", file.body, strict.body),
             answer: count("answer", file.answer, strict.answer),

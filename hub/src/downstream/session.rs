@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::runtime::Handle;
 
 use super::{Checked, REVISIONS};
 use crate::{
@@ -13,7 +10,7 @@ use crate::{
     envelope::{Message, Object},
     hub::Hub,
     identity::Caller,
-    isolation::{Activity, Life, Place, Rule, Serial},
+    isolation::{Activity, Life, Place, Rule, Serial, Slot, Slots},
     relay::{self, UpstreamSession, Visit},
     upstream::Fault,
 };
@@ -43,8 +40,8 @@ pub(crate) struct Session {
     revision: &'static str,
     /// When it was used, and how much of it is in flight.
     pub(crate) activity: Arc<Activity>,
-    /// The cap that it counts under, to which `end` gives its place back; none for one that evicted another.
-    slots: Option<Arc<Semaphore>>,
+    /// Its place under its user's cap; none for one that evicted another.
+    slot: Option<Slot>,
 }
 
 /// Who ends the handshake with an upstream.
@@ -104,7 +101,7 @@ pub(super) async fn open(
         },
         revision: asked_revision(hello),
         activity: Activity::now(),
-        slots: slot.as_ref().map(|slot| slot.semaphore().clone()),
+        slot,
     });
     let making = Making { hub, session: &session };
     let welcome = match &route.reach {
@@ -121,9 +118,6 @@ pub(super) async fn open(
     let place = place(hub, caller, route).in_session(&session.life);
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
     std::mem::forget(making); // From here on `end` clears it away.
-    if let Some(slot) = slot {
-        slot.forget(); // From here on `end` gives it back.
-    }
     Ok((session, welcome))
 }
 
@@ -155,15 +149,15 @@ fn name(hub: &Hub, route: &Arc<str>, id: &str) -> (Arc<str>, String) {
 }
 
 /// A place under the user's cap. Whoever is over it is refused; nobody else pays.
-async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Route) -> Result<Option<OwnedSemaphorePermit>, NotOpened> {
+async fn slot(hub: &Arc<Hub>, caller: &Caller, route: &Route) -> Result<Option<Slot>, NotOpened> {
     let cap = hub.config.limits.sessions_per_user;
     let place = place(hub, caller, route);
-    let slots = hub.session_slots.get_or_insert_with(&place, (), || Arc::new(Semaphore::new(cap)));
+    let slots = hub.session_slots.get_or_insert_with(&place, (), || Slots::new(cap));
     let slots = slots.await.map_err(Fault::from)?;
-    match slots.try_acquire_owned() {
-        Ok(slot) => Ok(Some(slot)),
-        Err(_) if hub.isolation.keeps(Rule::CapEvictsNobody) => Err(NotOpened::OverCap),
-        Err(_) => {
+    match slots.take() {
+        Some(slot) => Ok(Some(slot)),
+        None if hub.isolation.keeps(Rule::CapEvictsNobody) => Err(NotOpened::OverCap),
+        None => {
             if let Some(oldest) = hub.sessions.everything().first() {
                 end(hub, oldest).await;
             }
@@ -234,11 +228,8 @@ impl Drop for Making<'_> {
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     let place = hub.place(&session.caller, &session.route).in_session(&session.life);
-    match hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await {
-        // At once and exactly once: whoever still works for the session must not hold its owner's place.
-        Ok(Some(_)) => session.slots.iter().for_each(|slots| slots.add_permits(1)),
-        Ok(None) => {}
-        Err(error) => tracing::error!(%error, "ending a session"),
+    if let Err(error) = hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await {
+        tracing::error!(%error, "ending a session");
     }
     clear_away(hub, session).await;
     tracing::info!(user = %session.caller.principal, route = %session.route, session = %session.name, "session ended");
@@ -248,6 +239,7 @@ pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
 /// now on for this session ends at once. What its calls hold goes with the calls.
 async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     let ended = session.life.end();
+    session.slot.iter().for_each(Slot::give_back);
     let upstreams = hub.upstream_sessions.evict(&ended).await;
     hub.resource_owners.evict(&ended).await;
     hub.reverse_requests.evict(&ended).await;

@@ -9,8 +9,9 @@
 //! - [`table`]: the page: every table, its level, and why.
 //! - [`rule`]: what is not a table and must hold all the same.
 //! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
-//! - [`scoped`]: the container; [`opening`]: one opening for all who wait for it.
-//! - [`activity`]: how idle a session is; [`serial`]: numbers in order; [`yields`]: races by seed.
+//! - [`scoped`]: the container; [`sync`]: what it is built of; [`opening`]: one opening for all who wait for it.
+//! - [`activity`]: how idle a session is; [`slots`]: places under a cap; [`serial`]: numbers in order; [`yields`]: races
+//!   by seed.
 //! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
 //! - [`page`]: all of this as a page that a person reads.
@@ -21,12 +22,16 @@ pub mod defects;
 pub mod level;
 pub mod life;
 pub mod opening;
+#[cfg(test)]
+mod orders;
 pub mod page;
 pub mod place;
 pub mod policy;
 pub mod rule;
 pub mod scoped;
 pub mod serial;
+pub mod slots;
+mod sync;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -42,3 +47,4 @@ pub use policy::Isolation;
 pub use rule::Rule;
 pub(crate) use scoped::{Abandoned, Held, Scoped, Taken};
 pub(crate) use serial::Serial;
+pub(crate) use slots::{Slot, Slots};

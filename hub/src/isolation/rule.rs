@@ -72,6 +72,8 @@ rules! {
         "A session that was idle for too long is ended.", "nothing-is-ever-reaped";
     CapEvictsNobody = "cap-evicts-nobody",
         "At the cap the one who asks is refused; no session is ended to make room.", "cap-evicts-strangers";
+    CapLendsNobodysSession = "cap-lends-nobodys-session",
+        "At a server's cap the one who asks is refused; nobody is given a session that another is using.", "cap-hit-borrows-active-connection";
     KeepUpstreamSession = "keep-upstream-session",
         "All calls of a session use one upstream session, so that what it remembers is there.", "upstream-session-slot-shared";
     ForgetOnlyWhatWasLost = "forget-only-what-was-lost",

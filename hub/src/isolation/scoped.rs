@@ -1,11 +1,12 @@
 //! The only shared container of the hub: a table in which every entry lies in the scope of a place.
-#![expect(clippy::disallowed_types, reason = "the kernel is where shared state stands")]
+//!
+//! It takes its lock and its tasks from [`super::sync`], so that its promises can be shown in any order: `orders.rs`.
 
 use std::{
     collections::BTreeMap,
     fmt,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     life::Ended,
     opening::{self, Opening},
     place::{Barred, Scope},
+    sync::{Mutex, MutexGuard, spawn},
     table::Table,
     yields::Yields,
 };
@@ -211,7 +213,7 @@ where
             Found::Opening(opening) => opening,
             Found::Nothing(opened, opening, generation) => {
                 let (inner, place) = (self.inner.clone(), place.clone());
-                tokio::spawn(async move {
+                spawn(async move {
                     let task = OpeningTask { inner, key, generation };
                     let result = match open.await {
                         Ok(value) => task.keep(&place, value).map_err(|value| {

@@ -145,6 +145,15 @@ tables! {
         why: "who opens too many is refused themselves, and nobody else",
         class: "cap-evicts-strangers",
     };
+    /// How many sessions the hub may still open at an upstream.
+    UpstreamSlots(()) = Sheet {
+        name: "upstream-slots",
+        level: Level::Upstream,
+        id: "nothing: one entry a scope",
+        holds: "how many sessions may still be opened at an upstream",
+        why: "a server that is full is full for those who ask it, and says nothing about any other",
+        class: "cap-evicts-strangers",
+    };
     /// Credentials for upstreams, by server.
     UpstreamCredentials(std::sync::Arc<str>) = Sheet {
         name: "upstream-credentials",

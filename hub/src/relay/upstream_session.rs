@@ -10,7 +10,7 @@ use crate::{
     downstream::{self, Greeting, REVISIONS, Session},
     envelope::{Kind, Message, Object},
     hub::Hub,
-    isolation::{Rule, Serial},
+    isolation::{Rule, Serial, Slot, Slots},
     upstream::{Fault, frames::Frames, headers},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct UpstreamSession {
     pub(crate) offers: BTreeSet<String>,
     /// Counts the ids of its requests.
     pub(crate) ids: Serial,
+    /// Its place under the server's cap.
+    slot: Slot,
 }
 
 /// The upstream session of a client session at a server, opened where there is none.
@@ -52,11 +54,28 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
-    let opening = initialize(&errand);
+    let Some(slot) = slots(&errand).await?.take() else {
+        let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
+        return lent.ok_or(Fault::Full);
+    };
+    let opening = initialize(&errand, slot);
     tokio::time::timeout(errand.hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
 }
 
-async fn initialize(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+/// What is left under the server's cap. It is nobody's, and outlives every session.
+async fn slots(errand: &Errand) -> Result<Slots, Fault> {
+    let (hub, cap) = (&errand.hub, errand.hub.config.limits.upstream_sessions_per_server);
+    let place = hub.place(&errand.caller, &errand.server);
+    Ok(hub.upstream_slots.get_or_insert_with(&place, (), || Slots::new(cap)).await?)
+}
+
+/// The oldest session at this server, whoever is using it.
+fn somebodys(errand: &Errand) -> Option<Arc<UpstreamSession>> {
+    errand.hub.upstream_sessions.everything().into_iter().find(|upstream| upstream.server == errand.server)
+}
+
+/// Opens it. Where that fails, the place under the cap is free again.
+async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>, Fault> {
     let garbage = |detail: &str| Fault::Garbage { detail: detail.into() };
     let ids = Serial::default();
     let id = ids.next();
@@ -75,7 +94,7 @@ async fn initialize(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
         let (revision, offers) =
             negotiated(&frame).ok_or_else(|| garbage("no protocol revision that this hub speaks"))?;
         let server = errand.server.clone();
-        let opened = Arc::new(UpstreamSession { server, id: upstream_id, revision, welcome: frame, offers, ids });
+        let opened = Arc::new(UpstreamSession { server, id: upstream_id, revision, welcome: frame, offers, ids, slot });
         if errand.session.greeting == Greeting::OfTheHub {
             errand.send(Some(&opened), Method::POST, INITIALIZED.to_owned()).await?;
         }
@@ -106,8 +125,9 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
             let used = |kept: &Arc<UpstreamSession>| {
                 Arc::ptr_eq(kept, upstream) || !hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost)
             };
-            if let Err(error) = hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
-                tracing::error!(%error, "forgetting an upstream session");
+            match hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
+                Ok(lost) => lost.iter().for_each(|lost| lost.slot.give_back()),
+                Err(error) => tracing::error!(%error, "forgetting an upstream session"),
             }
         }
     }
@@ -116,6 +136,7 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
 /// Ends upstream sessions whose owner is gone. What goes wrong here is nobody's business any more.
 pub(crate) fn close(hub: &Arc<Hub>, session: &Arc<Session>, upstreams: Vec<Arc<UpstreamSession>>) {
     for upstream in upstreams {
+        upstream.slot.give_back();
         let errand = Errand::of_owner(hub, session, &upstream.server);
         tokio::spawn(async move {
             let closing = errand.send(Some(&upstream), Method::DELETE, String::new());

@@ -35,6 +35,9 @@ pub(crate) enum Fault {
     /// The upstream session is gone, and with it what it remembered.
     #[error("the server has forgotten this session; initialize again")]
     SessionLost,
+    /// The hub has as many sessions there as it may have.
+    #[error("the hub has as many sessions there as its limit allows; try again when one has ended")]
+    Full,
     /// The session's own limit.
     #[error("this session has as many calls in flight as its limit allows")]
     TooMany,
@@ -61,6 +64,7 @@ impl Fault {
             Self::NoAnswer => (-33007, "no-answer"),
             Self::SessionLost => (-33008, "upstream-session-lost"),
             Self::SessionEnded => (-33008, "session-ended"),
+            Self::Full => (-33010, "server-full"),
             Self::TooMany => (-32000, "too-many-calls"),
             Self::Internal { .. } => (-33009, "internal"),
         }
@@ -79,7 +83,7 @@ impl Fault {
 
     /// Whether it says something about the server rather than about this one request.
     pub(crate) fn is_the_servers(&self) -> bool {
-        !matches!(self, Self::NotLinked | Self::TooMany | Self::SessionEnded | Self::Internal { .. })
+        !matches!(self, Self::NotLinked | Self::Full | Self::TooMany | Self::SessionEnded | Self::Internal { .. })
     }
 }
 

@@ -170,7 +170,7 @@ impl Refusal {
             Refusal::MissingSession => "400: a session id is required",
             Refusal::Forbidden => "403, or an error that says the user may not do this",
             Refusal::NotLinked => "an error that says the user has no credential for this upstream",
-            Refusal::OverLimit => "429, or an error that says a limit of the user's own is reached",
+            Refusal::OverLimit => "429, or an error that says a limit is reached",
             Refusal::DuplicateId => "an error that says the id is in flight already",
         }
     }

@@ -16,7 +16,11 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
     ("needs", false, "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache"),
-    ("limits", false, "limits that the target is given: session-idle, sessions-per-user, call-timeout, cache"),
+    (
+        "limits",
+        false,
+        "limits that the target is given: session-idle, sessions-per-user, upstream-sessions-per-server, call-timeout, cache",
+    ),
     (
         "seed",
         false,

@@ -151,6 +151,8 @@ fn configuration(provision: &Provision<'_>) -> Value {
     written.extend(limits.session_idle.map(|time| ("session-idle".into(), millis(time))));
     written.extend(limits.call_timeout.map(|time| ("call-timeout".into(), millis(time))));
     written.extend(limits.sessions_per_user.map(|count| ("sessions-per-user".into(), count.into())));
+    let per_server = limits.upstream_sessions_per_server;
+    written.extend(per_server.map(|count| ("upstream-sessions-per-server".into(), count.into())));
     json!({
         "servers": servers.collect::<serde_json::Map<_, _>>(),
         "groups": facts.scenario.groups,

@@ -366,12 +366,16 @@ impl Lowering<'_> {
 
     fn limits(&mut self, node: &Node) -> Limits {
         let Some(mut fields) = self.map(node, "`limits`") else { return Limits::default() };
+        let mut count = |key: &'static str| {
+            let count = fields.take(key).and_then(|node| self.count(node, &format!("`{key}`")));
+            count.and_then(|count| u32::try_from(count).ok())
+        };
+        let sessions_per_user = count("sessions-per-user");
+        let upstream_sessions_per_server = count("upstream-sessions-per-server");
         let limits = Limits {
             session_idle: fields.take("session-idle").and_then(|node| self.time(node, "`session-idle`")),
-            sessions_per_user: fields
-                .take("sessions-per-user")
-                .and_then(|node| self.count(node, "`sessions-per-user`"))
-                .and_then(|count| u32::try_from(count).ok()),
+            sessions_per_user,
+            upstream_sessions_per_server,
             call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
             cache: fields.take("cache").and_then(|node| self.time(node, "`cache`")),
         };

@@ -174,6 +174,9 @@ pub struct Limits {
     pub session_idle: Option<Duration>,
     /// How many sessions one user may hold.
     pub sessions_per_user: Option<u32>,
+    /// How many sessions the target may hold at one upstream, whoever they are for.
+    #[serde(default)]
+    pub upstream_sessions_per_server: Option<u32>,
     /// How long a call may take upstream.
     pub call_timeout: Option<Duration>,
     /// How long lists and resources may be given again.
