@@ -67,9 +67,7 @@ pub(super) async fn ask(
         token: token.map(str::to_owned),
     };
     hub.reverse_requests.insert(&errand.visit().place(), id, question).await?;
-    let with_token = token.map_or_else(|| message.whole(), |token| message.with_part(token, &id.to_string()));
-    let shown = Message::read(&with_token).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    Ok(Some(Shown { id, text: shown.with_id(&id.to_string()) }))
+    Ok(Some(Shown { id, text: message.readdressed(&id.to_string(), token) }))
 }
 
 /// Whether the client said in its `initialize` that it can be asked this.
