@@ -12,6 +12,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hub::bench::{Pool, Seat};
 use tokio::runtime::{Builder, Runtime};
 
+/// Users who call at the moment, of all whose sessions are there.
+const ACTIVE: usize = 64;
 /// Sessions that a task opens before what it opened is thrown away, untimed.
 const FRESH: u64 = 64;
 
@@ -30,7 +32,7 @@ impl Stage {
     }
 }
 
-/// Every task's own users, in no order that a cache could guess.
+/// Every task's own order, which no cache could guess.
 fn wander(task: u64) -> impl FnMut(usize) -> usize {
     let mut state = task;
     move |among| {
@@ -39,7 +41,20 @@ fn wander(task: u64) -> impl FnMut(usize) -> usize {
     }
 }
 
+/// By the few who call at the moment, wherever they stand among all.
 async fn hit(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
+    let (every, active) = (stage.seats.len().div_ceil(ACTIVE), stage.seats.len().min(ACTIVE));
+    let mut next = wander(task);
+    let began = Instant::now();
+    for _ in 0..times {
+        let seat = &stage.seats[next(active) * every % stage.seats.len()];
+        std::hint::black_box(stage.pool.acquire(seat).await).unwrap();
+    }
+    began.elapsed()
+}
+
+/// By anybody, so that with many users whoever calls comes out of main memory, and their entry too.
+async fn cold(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
     let mut next = wander(task);
     let began = Instant::now();
     for _ in 0..times {
@@ -106,15 +121,15 @@ fn pool(criterion: &mut Criterion) {
     for users in USERS {
         let stage = runtime.block_on(Stage::new(users));
         for tasks in TASKS {
-            group.bench_function(BenchmarkId::new(format!("hit-{tasks}"), users), |bencher| {
-                bencher.iter_custom(|times| spread(&runtime, &stage, tasks, times, hit));
-            });
-            group.bench_function(BenchmarkId::new(format!("miss-{tasks}"), users), |bencher| {
-                bencher.iter_custom(|times| spread(&runtime, &stage, tasks, times, miss));
-            });
-            group.bench_function(BenchmarkId::new(format!("evict-{tasks}"), users), |bencher| {
-                bencher.iter_custom(|times| spread(&runtime, &stage, tasks, times, evict));
-            });
+            let mut bench = |operation: &str, measured: &dyn Fn(u64) -> Duration| {
+                group.bench_function(BenchmarkId::new(format!("{operation}-{tasks}"), users), |bencher| {
+                    bencher.iter_custom(measured);
+                });
+            };
+            bench("hit", &|times| spread(&runtime, &stage, tasks, times, hit));
+            bench("cold", &|times| spread(&runtime, &stage, tasks, times, cold));
+            bench("miss", &|times| spread(&runtime, &stage, tasks, times, miss));
+            bench("evict", &|times| spread(&runtime, &stage, tasks, times, evict));
         }
     }
     group.finish();

@@ -101,8 +101,13 @@ fn pool(measured: &Pool) -> Vec<Row> {
     let who = if *tasks == 1 { "1 task".to_owned() } else { format!("{tasks} tasks") };
     let users = USERS.map(count).join(", ");
     let all = times.map(|spread| time(spread.median)).join(", ");
+    let operation = match *operation {
+        "cold" => "hit by anybody",
+        "hit" => "hit by one of 64 active users",
+        other => other,
+    };
     let mut rows = vec![Row::new(format!("pool {operation}, {who}; {users} users"), all)];
-    if *operation == "hit" && *tasks == 1 {
+    if operation.starts_with("hit") && *tasks == 1 {
         let grown = times[times.len() - 1].median / times[0].median;
         let most = USERS.last().copied().map(count).unwrap_or_default();
         let row = Row::new(format!("pool {operation}, {who}: {most} users / 1 user"), part(grown));

@@ -75,9 +75,8 @@ pub fn read(text: &str) -> bool {
     Message::read(text).is_ok()
 }
 
-/// The message with this id, and this progress token where it has one, in the places of its own.
-pub fn readdress(text: &str, id: &str, token: &str) -> Option<String> {
+/// The message with this in the places of its id and, where it has one, its progress token.
+pub fn readdress(text: &str, id: &str) -> Option<String> {
     let message = Message::read(text).ok()?;
-    let with_token = message.progress_token().map_or_else(|| message.whole(), |raw| message.with_part(raw, token));
-    Some(Message::read(&with_token).ok()?.with_id(id))
+    Some(message.readdressed(id, message.progress_token()))
 }

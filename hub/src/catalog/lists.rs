@@ -173,7 +173,7 @@ async fn ask(errand: &Errand, request: &str) -> Result<String, Fault> {
         Err(Refused::Fault(fault)) => return Err(fault),
         Err(Refused::TooMany | Refused::DuplicateId) => return Err(Fault::TooMany),
     };
-    while let Some(step) = steps.recv().await {
+    while let Some(step) = steps.next().await {
         match step {
             Step::Notification(_) => {}
             Step::Answer { text, .. } => return Ok(text),

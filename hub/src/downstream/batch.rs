@@ -59,7 +59,8 @@ async fn one(visit: Visit, route: Route, text: String, tell: mpsc::Sender<Step>)
     match reply(&visit, &route, &message, id.clone(), method).await {
         // A client that has gone is told nothing; its calls run on, as they do when they come alone.
         Reply::Whole(text) => drop(tell.send(Step::Answer { text, streamed: true }).await),
-        Reply::Steps(mut steps) => {
+        Reply::Steps(steps) => {
+            let mut steps = steps.detach(); // A slow reader must not hold the call up.
             while let Some(step) = steps.recv().await {
                 let _ = tell.send(step).await;
             }

@@ -193,11 +193,11 @@ async fn answered(visit: &Visit, reply: Reply) -> Response<Body> {
         Reply::Whole(text) => return answers::json(StatusCode::OK, text),
         Reply::Steps(steps) => steps,
     };
-    match steps.recv().await {
+    match steps.next().await {
         None => answers::nothing(),
         Some(Step::Answer { text, streamed: false } | Step::Failed { text, .. }) => answers::json(StatusCode::OK, text),
         Some(Step::Answer { text, .. }) => answers::one_event(&text),
-        Some(first) => streams::of_call(visit, Some(first), steps).await,
+        Some(first) => streams::of_call(visit, Some(first), steps.detach()).await,
     }
 }
 
@@ -252,6 +252,8 @@ pub(super) async fn in_session(request: &Checked) -> Result<Arc<Session>, Refusa
 }
 
 fn missing(hub: &Hub) -> Result<Arc<Session>, Refusal> {
-    let some_live_one = hub.sessions.everything().pop().filter(|_| !hub.isolation.keeps(Rule::RefuseMissingSessionId));
-    some_live_one.ok_or_else(|| Box::new(answers::missing_session()))
+    if hub.isolation.keeps(Rule::RefuseMissingSessionId) {
+        return Err(Box::new(answers::missing_session()));
+    }
+    hub.sessions.everything().pop().ok_or_else(|| Box::new(answers::missing_session()))
 }

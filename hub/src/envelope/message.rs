@@ -95,6 +95,22 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The message with this in the place of its id, and where a progress token of it is given, in the place of that too.
+    pub(crate) fn readdressed(&self, id: &str, token: Option<&str>) -> String {
+        let mut places: Vec<Range<usize>> = self.id.iter().cloned().collect();
+        places.extend(token.map(|token| place_of(self.text, token)));
+        places.sort_by_key(|place| place.start);
+        let mut text = String::with_capacity(self.text.len() + 2 * id.len());
+        let mut done = 0;
+        for place in places {
+            text.push_str(&self.text[done..place.start]);
+            text.push_str(id);
+            done = place.end;
+        }
+        text.push_str(&self.text[done..]);
+        text
+    }
+
     /// The message as it came.
     pub(crate) fn whole(&self) -> String {
         self.text.to_owned()
@@ -198,6 +214,21 @@ mod tests {
         let message = Message::read(text).unwrap();
         assert_eq!(message.with_id("42"), text.replace(r#""a\u0062""#, "42"));
         assert_eq!(message.kind, Kind::Request { id: Id::Text("ab".into()), method: "tools/call".into() });
+    }
+
+    #[test]
+    fn id_and_progress_token_are_given_another_number_wherever_they_stand() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":"a","method":"m","params":{"_meta":{"progressToken":"a"},"x":"a"}}"#,
+            r#"{"params":{"_meta":{"progressToken":"a"},"x":"a"},"jsonrpc":"2.0","method":"m","id":"a"}"#,
+        ] {
+            let message = Message::read(text).unwrap();
+            let (id, token) = (r#""id":"a""#, r#""progressToken":"a""#);
+            let with_id = text.replace(id, r#""id":42"#);
+            assert_eq!(message.readdressed("42", None), with_id);
+            let with_both = with_id.replace(token, r#""progressToken":42"#);
+            assert_eq!(message.readdressed("42", message.progress_token()), with_both);
+        }
     }
 
     #[test]

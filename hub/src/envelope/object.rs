@@ -3,16 +3,23 @@
 //! `serde_json` keeps the last of two equal keys and many others the first: two readers of one message
 //! could see two messages. So duplicates are refused on every level that decides anything.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 /// The members of an object.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
-    members: Vec<(String, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
+
+/// A key, copied only where it is written with escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Object<'a> {
     /// Reads an object.
@@ -27,7 +34,7 @@ impl<'a> Object<'a> {
 
     /// The names of all members, in order.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|(name, _)| name.as_str())
+        self.members.iter().map(|(name, _)| &**name)
     }
 
     /// A member that is a string.
@@ -37,9 +44,9 @@ impl<'a> Object<'a> {
 
     /// All members but those named, as an object again.
     pub(crate) fn without(&self, keys: &[&str]) -> String {
-        let kept = self.members.iter().filter(|(name, _)| !keys.contains(&name.as_str()));
+        let kept = self.members.iter().filter(|(name, _)| !keys.contains(&&**name));
         let kept: Vec<String> =
-            kept.map(|(name, value)| format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())).collect();
+            kept.map(|(name, value)| format!("{}:{}", serde_json::Value::from(&**name), value.get())).collect();
         format!("{{{}}}", kept.join(","))
     }
 }
@@ -55,8 +62,8 @@ impl<'de> Deserialize<'de> for Object<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members: Vec<(String, &'de RawValue)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
+                let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
                     if members.iter().any(|(name, _)| *name == key) {
                         return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
                     }

@@ -3,7 +3,7 @@
 //! It takes its lock and its tasks from [`super::sync`], so that its promises can be shown in any order: `orders.rs`.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     fmt,
     future::Future,
     sync::{Arc, PoisonError},
@@ -30,9 +30,10 @@ struct Inner<T: Table, V, E> {
     state: Mutex<State<T, V, E>>,
 }
 
+/// Hashed, so that finding an entry takes as long among many as among few; nobody is shown the order, which is chance.
 struct State<T: Table, V, E> {
-    entries: BTreeMap<(Scope, T::Id), Entry<V>>,
-    openings: BTreeMap<(Scope, T::Id), Begun<V, E>>,
+    entries: HashMap<(Scope, T::Id), Entry<V>>,
+    openings: HashMap<(Scope, T::Id), Begun<V, E>>,
     generation: u64,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct Taken;
 impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     /// An empty table, as wide as `isolation` says.
     pub(crate) fn new(isolation: &Isolation) -> Self {
-        let state = State { entries: BTreeMap::new(), openings: BTreeMap::new(), generation: 0 };
+        let state = State { entries: HashMap::new(), openings: HashMap::new(), generation: 0 };
         let inner = Inner {
             level: isolation.level(&T::SHEET),
             yields: Yields::new(isolation, T::SHEET.name),
@@ -307,8 +308,10 @@ impl<T: Table, V: Clone, E> State<T, V, E> {
     }
 
     fn take_where(&mut self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
-        let all = self.entries.extract_if(.., |(_, id), entry| taken(id, entry.owner.as_ref()));
-        all.map(|(_, entry)| entry.value).collect()
+        let all = self.entries.extract_if(|(_, id), entry| taken(id, entry.owner.as_ref()));
+        let mut all: Vec<_> = all.map(|(_, entry)| entry).collect();
+        all.sort_by_key(|entry| entry.generation);
+        all.into_iter().map(|entry| entry.value).collect()
     }
 
     fn find_or_begin(&mut self, key: &(Scope, T::Id), place: &Place) -> Result<Found<V, E>, Barred> {

@@ -1,11 +1,13 @@
 //! The page: every table that callers share, how narrow it is, and why.
 
+use std::hash::Hash;
+
 use super::Level;
 
 /// A shared table. `Id` names an entry inside a scope.
 pub(crate) trait Table: Send + Sync + 'static {
     /// What names an entry inside a scope.
-    type Id: Ord + Clone + Send + Sync + 'static;
+    type Id: Eq + Hash + Clone + Send + Sync + 'static;
     /// Its row of the page.
     const SHEET: Sheet;
 }

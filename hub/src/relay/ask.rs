@@ -75,9 +75,7 @@ pub(super) async fn ask(
         token: token.map(str::to_owned),
     };
     let held = hub.reverse_requests.hold(&errand.visit().place(), id, question).await?;
-    let with_token = token.map_or_else(|| message.whole(), |token| message.with_part(token, &id.to_string()));
-    let shown = Message::read(&with_token).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    Ok(Some(Shown { text: shown.with_id(&id.to_string()), held }))
+    Ok(Some(Shown { text: message.readdressed(&id.to_string(), token), held }))
 }
 
 /// Whether the client said in its `initialize` that it can be asked this.

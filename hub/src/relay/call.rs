@@ -1,14 +1,16 @@
 //! A call, from its asker's id to its answer, whatever happens in between.
 //!
-//! A task of its own looks after it: a client that goes away is no cancel, so the call goes on
-//! upstream and its answer is dropped here.
+//! A client that goes away is no cancel: the call goes on upstream, and its answer is dropped here.
 
-use std::sync::Arc;
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
 use super::{
-    Claim, Errand, Question, Refused, UpstreamSession, cache,
+    Claim, Errand, Question, Refused, Step, Steps, UpstreamSession, cache,
     carry::{Carrier, Delivery},
     claim::Target,
     notify, upstream_session,
@@ -35,49 +37,18 @@ pub(crate) enum Asker {
     Hub,
 }
 
-/// What an asker is given, in order; the end of the channel is the end of the answer.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// A message on the call's own stream: a notification, or something that the upstream asks.
-    Notification(String),
-    /// The answer, with the asker's own id.
-    Answer {
-        /// As it is to be written.
-        text: String,
-        /// Whether it came as an event stream.
-        streamed: bool,
-    },
-    /// No answer.
-    Failed {
-        /// Why.
-        fault: Fault,
-        /// The response that says so.
-        text: String,
-    },
-}
-
 /// What a client is given for a request.
-#[derive(Debug)]
 pub(crate) enum Reply {
     /// A response, whole.
     Whole(String),
     /// What a call has to say.
-    Steps(mpsc::Receiver<Step>),
+    Steps(Steps),
 }
 
 impl Reply {
     /// A request that its client took back is not answered.
     pub(crate) fn nothing() -> Self {
-        Self::Steps(mpsc::channel(1).1)
-    }
-}
-
-impl Step {
-    /// As it is written to the client.
-    pub(crate) fn into_text(self) -> String {
-        match self {
-            Self::Notification(text) | Self::Answer { text, .. } | Self::Failed { text, .. } => text,
-        }
+        Self::Steps(Steps::none())
     }
 }
 
@@ -115,11 +86,7 @@ struct Entries {
 }
 
 /// Begins a call and gives back what its asker is to be told.
-pub(crate) async fn call(
-    errand: &Errand,
-    message: &Message<'_>,
-    asker: Asker,
-) -> Result<mpsc::Receiver<Step>, Refused> {
+pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -> Result<Steps, Refused> {
     let hub = &errand.hub;
     let limit = hub.config.limits.calls_per_session;
     let work = Activity::begin(&errand.session.activity, limit).ok_or(Refused::TooMany)?;
@@ -142,32 +109,51 @@ pub(crate) async fn call(
     let place = errand.place().in_call(hub.calls.next());
     let (deliver, deliveries) = mpsc::channel(QUEUE);
     let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
-    let (asked, progress) = match message.progress_token().filter(|_| claim.is_some()) {
+    let token = message.progress_token().filter(|_| claim.is_some());
+    let progress = match token {
         Some(token) => {
             let progress = Progress { deliver, token: token.to_owned(), wire };
-            let progress = hub.progress_tokens.hold(&place, wire, progress).await.map_err(Fault::from)?;
-            (message.with_part(token, &wire.to_string()), Some(progress))
+            Some(hub.progress_tokens.hold(&place, wire, progress).await.map_err(Fault::from)?)
         }
-        None => (message.whole(), None),
+        None => None,
     };
-    let asked = Message::read(&asked).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let body = message.readdressed(&wire.to_string(), token);
     let carrier = Carrier { errand: errand.clone(), place, upstream: upstream.clone(), wire };
-    tokio::spawn(carrier.carry(asked.with_id(&wire.to_string())));
     let entries = Entries { claim, _in_flight: in_flight, _progress: progress, questions: Vec::new() };
     let errand = errand.clone();
     let call = Call { errand, upstream, wire, raw_id, asks_for_tools, cached, entries, _work: work };
     let (tell, told) = mpsc::channel(QUEUE);
-    tokio::spawn(call.watch(deliveries, tell));
-    Ok(told)
+    Ok(Steps::of(told, run(call, carrier, body, deliveries, tell)))
 }
 
 /// An answer that needs no call.
-fn known(answer: &str, raw_id: &str) -> mpsc::Receiver<Step> {
-    let (tell, told) = mpsc::channel(1);
+fn known(answer: &str, raw_id: &str) -> Steps {
     let text = Message::read(answer).map_or_else(|_| answer.to_owned(), |answer| answer.with_id(raw_id));
-    // The receiver is right here, and the channel is empty.
-    let _ = tell.try_send(Step::Answer { text, streamed: false });
-    told
+    Steps::known(Step::Answer { text, streamed: false })
+}
+
+/// A call from here on, whole. What its upstream still says when it is over is read, so that an upstream which is slow
+/// once keeps its session and its connection.
+async fn run(
+    call: Call,
+    carrier: Carrier,
+    body: String,
+    deliveries: mpsc::Receiver<Delivery>,
+    tell: mpsc::Sender<Step>,
+) {
+    let patience = carrier.patience();
+    let mut carrying = pin!(carrier.carry(body));
+    if call.watch(carrying.as_mut(), deliveries, tell).await == Carrying::On {
+        // Whoever waited has been told; what comes now reaches nobody.
+        let _ = tokio::time::timeout(patience, carrying).await;
+    }
+}
+
+/// Whether a carrier has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrying {
+    On,
+    Over,
 }
 
 /// A list of tools as this caller may see it; what is kept in the cache is the whole list.
@@ -186,12 +172,18 @@ pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>)
 }
 
 impl Call {
-    /// Waits for whatever ends the call, and tells the asker if there is still one.
-    async fn watch(mut self, mut deliveries: mpsc::Receiver<Delivery>, tell: mpsc::Sender<Step>) {
-        let timeout = tokio::time::sleep(self.errand.hub.config.limits.call_timeout);
-        tokio::pin!(timeout);
-        let session = self.errand.session.clone();
-        let canceled = self.entries.claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
+    /// Carries the request and waits for whatever ends the call; tells the asker if there is still one.
+    async fn watch(
+        mut self,
+        mut carrier: Pin<&mut impl Future<Output = ()>>,
+        mut deliveries: mpsc::Receiver<Delivery>,
+        tell: mpsc::Sender<Step>,
+    ) -> Carrying {
+        let mut carrying = Carrying::On;
+        let mut timeout = pin!(tokio::time::sleep(self.errand.hub.config.limits.call_timeout));
+        let (session, claimed) = (self.errand.session.clone(), self.entries.claim.as_ref());
+        let canceled = claimed.map(|claim| claim.canceled.clone()).unwrap_or_default();
+        let (mut ended, mut canceled) = (pin!(session.life.ended()), pin!(canceled.cancelled()));
         let ending = loop {
             tokio::select! {
                 biased;
@@ -208,21 +200,23 @@ impl Call {
                     Some(Delivery::Fault(fault)) => break Some(Err(fault)),
                     None => break Some(Err(Fault::NoAnswer)),
                 },
-                () = canceled.cancelled() => break None,
-                () = session.life.ended() => break Some(Err(Fault::SessionEnded)),
+                () = &mut canceled => break None,
+                () = &mut ended => break Some(Err(Fault::SessionEnded)),
                 () = &mut timeout => {
                     notify::give_up(&self.errand, &self.upstream, self.wire);
                     break Some(Err(Fault::TimedOut));
                 }
+                () = &mut carrier, if carrying == Carrying::On => carrying = Carrying::Over,
             }
         };
         drop(self.entries); // Before the client hears of the end: it may use its id again at once.
         let step = match ending {
             Some(Ok(step)) => step,
             Some(Err(fault)) => Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault },
-            None => return,
+            None => return carrying,
         };
         let _ = tell.send(step).await;
+        carrying
     }
 
     /// The answer with the asker's id in the place of the hub's.

@@ -1,6 +1,6 @@
 //! The request sent, its answer read, every message looked up and handed on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::Method;
 
@@ -15,8 +15,7 @@ use crate::{
     upstream::{Fault, frames::Frames},
 };
 
-/// An answer that takes this many times the call timeout is not read any more. Until then it is, and
-/// dropped: an upstream that is slow once keeps its session.
+/// What comes this many call timeouts after the end of a call is not read any more.
 const PATIENCE: u32 = 4;
 
 /// What the carrier hands to a call.
@@ -46,17 +45,21 @@ pub(super) struct Carrier {
 }
 
 impl Carrier {
+    /// How long it may go on when its call is over.
+    pub(super) fn patience(&self) -> Duration {
+        self.errand.hub.config.limits.call_timeout * PATIENCE
+    }
+
     pub(super) async fn carry(self, body: String) {
         let hub = &self.errand.hub;
         let _turn = match hub.isolation.keeps(Rule::CallsRunSideBySide) {
             true => None,
             false => hub.turnstile.acquire().await.ok(),
         };
-        let patience = hub.config.limits.call_timeout * PATIENCE;
-        let exchange = tokio::time::timeout(patience, self.exchange(body.clone())).await;
-        let mut outcome = exchange.unwrap_or(Err(Fault::TimedOut));
+        let again = (!hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
+        let mut outcome = self.exchange(body).await;
         let broke = matches!(outcome, Err(Fault::Cut { .. } | Fault::Status(500..)));
-        if broke && !hub.isolation.keeps(Rule::NeverRetrySideEffect) {
+        if let Some(body) = again.filter(|_| broke) {
             outcome = self.exchange(body).await;
         }
         if let Err(fault) = outcome {

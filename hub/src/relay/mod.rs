@@ -3,6 +3,7 @@
 //! - [`errand`]: for whom, from which session and to which server.
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
 //! - [`mod@call`]: a call from its asker's id to its answer, whatever happens in between.
+//! - [`steps`]: what its asker is given of it, and who carries it on.
 //! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
@@ -18,14 +19,16 @@ mod claim;
 mod errand;
 mod listen;
 mod notify;
+mod steps;
 mod upstream_session;
 
 pub(crate) use ask::{Question, answer, progress as progress_of_answer};
 pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
-pub(crate) use call::{Asker, Progress, Reply, Step, call};
+pub(crate) use call::{Asker, Progress, Reply, call};
 pub(crate) use carry::Delivery;
 pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
 pub(crate) use listen::{LISTENING, listen};
 pub(crate) use notify::{cancel, notify};
+pub(crate) use steps::{Step, Steps};
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

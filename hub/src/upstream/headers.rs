@@ -19,6 +19,9 @@ pub(crate) const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-ve
 /// By which a stream is resumed.
 pub(crate) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
+/// Headers of a request, those of the operator's not counted: room that need not be made one by one.
+const USUAL: usize = 12;
+
 /// What a request carries besides its body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sender<'a> {
@@ -38,7 +41,7 @@ pub(crate) fn of(
     bearer: Option<&str>,
     upstream_session: Option<(&str, &str)>,
 ) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(USUAL + server.headers.len());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     for (name, value) in &server.headers {
