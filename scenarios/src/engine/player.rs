@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     call::{Address, Call},
     cast,
-    client::{Outgoing, Reply},
+    client::{Endpoint, Kept, Outgoing, Reply},
     envelope::{self, Credentials},
     sessions::Sessions,
     stage::{Front, Stage},
@@ -46,6 +46,8 @@ pub struct Player<'s> {
     pub(super) stuck: BTreeSet<String>,
     /// Cursors by the label under which they are kept.
     pub(super) cursors: BTreeMap<String, String>,
+    /// Connections that are kept, by name.
+    connections: BTreeMap<String, Kept>,
     pub(super) rng: ChaCha8Rng,
     marks: Mint,
     ids: BTreeMap<(Actor, String), u64>,
@@ -79,6 +81,7 @@ impl<'s> Player<'s> {
             withdrawn: withdrawn(cell),
             stuck: BTreeSet::new(),
             cursors: BTreeMap::new(),
+            connections: BTreeMap::new(),
             rng: cast::rng(facts.seed, cell, "player"),
             marks: Mint::new(facts.seed, &domain),
             ids: BTreeMap::new(),
@@ -144,6 +147,15 @@ impl<'s> Player<'s> {
             Value::Object(fields) => Value::Object(self.fill(actor, fields)),
             other => other.clone(),
         }
+    }
+
+    /// Sends one request of an actor on a connection that is kept under this name.
+    pub(super) fn send_on(&mut self, name: &str, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
+        let kept = self.connections.entry(name.to_owned()).or_default().clone();
+        let endpoint = self.stage.endpoints.get(&address.route).ok_or(Outcome::Done)?;
+        let endpoint = Endpoint { kept: Some(kept), ..endpoint.clone() };
+        let outgoing = endpoint.address(outgoing);
+        Ok(Call::send(&self.stage.recorder, endpoint, address, outgoing))
     }
 
     /// Sends one request of an actor.

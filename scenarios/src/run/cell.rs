@@ -54,7 +54,7 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
     if options.mode == Mode::Socket && (moves_clock || needs_clock) {
         return Some("needs `clock`: over sockets nobody can move the target's clock".to_owned());
     }
-    options.target.declines(cell)
+    options.target.declines(cell, options.destructive)
 }
 
 fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
@@ -63,8 +63,10 @@ fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, 
     let promises = target.promises_in(cell, options).map_err(failed)?;
     let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
     let trace = among.play(cell, options).map_err(failed)?;
+    // A server was tried by one user alone before; what it remembers from another play would differ for no reason of its own.
+    let controlled = control == Control::EveryUser && !cell.scenario.is_for_servers();
     let mut alone = Vec::new();
-    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
+    for user in cell.scenario.users.keys().filter(|_| controlled) {
         let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
         alone.push(by_itself.play(cell, options).map_err(failed)?);
     }
@@ -84,6 +86,7 @@ fn nothing() -> Promises {
         logs: Logs::NotPromised,
         answers: Answers::Alike,
         naming: "{name}".to_owned(),
+        server: None,
     }
 }
 
@@ -104,8 +107,8 @@ fn verdict(trace: &Trace, findings: Vec<Finding>) -> Verdict {
     if !findings.is_empty() {
         return Verdict::Warn { findings };
     }
-    if !oracles::saw_an_answer(trace) {
-        return Verdict::NotObserved { reason: "no step was answered, so nothing was verified".into() };
+    if let Some(reason) = oracles::not_observed(trace) {
+        return Verdict::NotObserved { reason };
     }
     Verdict::Pass
 }
@@ -125,7 +128,7 @@ impl Setting<'_> {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
         };
-        let seed = cell.seed(options.seed);
+        let seed = options.target.seed(cell, options.seed)?;
         let mut facts = cast::facts(cell, seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| error.to_string())?;
         let recorder = Recorder::default();
