@@ -7,6 +7,7 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     thread,
     time::Duration,
@@ -15,10 +16,12 @@ use std::{
 use fake_upstreams::{Account, Answers, Conduct, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
 use scenarios::{
     library::Library,
+    oracles,
     registry::Registry,
     run::{self, CellReport, Mode, Options},
     scenario::model::{Revision, Scenario},
     target::Target,
+    trace::{Event, Trace},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Builder};
@@ -74,7 +77,7 @@ fn served(kind: Kind, text: &str, guard: Guard, spoiling: Option<Spoiling>) -> (
         accounts: vec![account("alice"), account("bob")],
         seed: 0,
         script: if kind == Kind::Db { Script::from_yaml(SLOW, kind).unwrap() } else { Script::default() },
-        answers: Answers::Seeded,
+        answers: Answers::Json,
         page: None,
         service: None,
     };
@@ -179,4 +182,127 @@ fn every_mistake_fails_a_scenario_and_every_scenario_can_fail() {
     assert_eq!(killed, all, "a scenario that cannot fail proves nothing");
     let made: BTreeSet<Spoiling> = killers.iter().map(|(_, spoiling, _)| *spoiling).collect();
     assert_eq!(made.len(), Spoiling::NAMES.len(), "a mistake that nobody sees");
+}
+
+#[test]
+fn tokens_of_accounts_are_shown_to_the_server_and_written_nowhere() {
+    let (_folder, file) = served(Kind::Db, DB, Guard::Owners, None);
+    let reports = played(&file, &for_servers());
+    let traces = reports.iter().filter_map(|report| report.trace.as_ref());
+    let written: String = traces.map(|trace| format!("{trace:?}")).collect();
+    // The server was shown them, or it would have let nobody in.
+    assert!(written.contains("Bearer key-alice-"));
+    assert!(!written.contains("s3cret-token"));
+}
+
+#[test]
+fn destructive_roles_are_played_where_that_was_allowed_alone() {
+    let text = DB.replace("{ tool: set_context,", "{ tool: set_context, destructive: true,");
+    let (_folder, file) = served(Kind::Db, &text, Guard::Owners, None);
+    let crosstalk = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crosstalk"));
+        command
+            .arg("--target")
+            .arg(&file)
+            .args(["--revision", "2025-11-25", "server/each-recalls-their-own"])
+            .args(args);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = crosstalk(&[]);
+    assert_eq!(code, Some(4), "nothing verified is never green: {said}");
+    assert!(said.contains("the role `remember` changes something for good; `--allow-destructive` plays it"), "{said}");
+    let (code, said) = crosstalk(&["--allow-destructive"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_role_that_does_not_work_alone_is_no_finding() {
+    let broken = [
+        ("recall: { tool: get_data }", "recall: { tool: whoami }", "each-recalls-their-own"),
+        ("slow: { tool: insert", "slow: { tool: echo, with: { text: x } } #", "a-slow-call-stops-nobody"),
+    ];
+    for (good, bad, name) in broken {
+        let (_folder, file) = served(Kind::Db, &DB.replace(good, bad), Guard::Owners, None);
+        let id = format!("server/{name}");
+        let one: Vec<_> = for_servers().into_iter().filter(|scenario| scenario.id.value == id).collect();
+        let reports = played(&file, &one);
+        let verdict = format!("{:?}", reports[0].verdict);
+        assert!(
+            verdict.starts_with("CouldNotRun") && verdict.contains("does not work for one user alone"),
+            "{verdict}"
+        );
+    }
+}
+
+/// A stored trace, changed so that what its scenario is about did not come about.
+#[test]
+fn what_did_not_come_about_is_not_observed() {
+    let (_folder, file) = served(Kind::Db, DB, Guard::Owners, None);
+    let reports = played(&file, &for_servers());
+    let trace = |name: &str| {
+        let report = reports.iter().find(|report| report.scenario.id.value == format!("server/{name}")).unwrap();
+        let trace = report.trace.clone().unwrap();
+        assert_eq!(oracles::not_observed(&trace), None, "{name}");
+        trace
+    };
+    let said = |trace: &Trace| oracles::not_observed(trace).unwrap();
+
+    let mut one_by_one = trace("many-echoes-in-flight");
+    let exchange = |event: &Event| match event {
+        Event::Sent { exchange, .. } | Event::Received { exchange, .. } => *exchange,
+        _ => u64::MAX,
+    };
+    one_by_one.events.sort_by_key(exchange);
+    assert!(said(&one_by_one).starts_with("no two calls were open at once"));
+
+    let mut silent = trace("progress-comes-to-its-own-call");
+    let mut endless = trace("ended-session-id-is-refused");
+    let mut nameless = endless.clone();
+    for event in &mut silent.events {
+        if let Event::Received { body, .. } = event {
+            *body = body.replace("notifications/progress", "notifications/message");
+        }
+    }
+    assert!(said(&silent).starts_with("nobody was told of any progress"));
+    for event in &mut endless.events {
+        if let Event::Received { status: status @ 204, .. } = event {
+            *status = 405;
+        }
+    }
+    assert!(said(&endless).starts_with("DELETE is answered with 405"));
+    for event in &mut nameless.events {
+        match event {
+            Event::Received { headers, .. } => headers.retain(|(name, _)| name != "mcp-session-id"),
+            Event::Sent { session, .. } => *session = None,
+            _ => {}
+        }
+    }
+    assert!(said(&nameless).starts_with("alice was given no session id"));
+}
+
+/// What the doctor says; the exit code comes first.
+fn doctor(file: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosstalk"));
+    let output = command.args(["doctor", "--target"]).arg(file).env("LC_ALL", "C.UTF-8").output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let folder = file.parent().unwrap().display().to_string();
+    format!("exit code {}\n{}", output.status.code().unwrap(), said.replace(&folder, "<folder>"))
+}
+
+#[test]
+fn the_doctor_plays_every_role_once() {
+    let (_folder, file) = served(Kind::Db, DB, Guard::Owners, None);
+    insta::assert_snapshot!(doctor(&file));
+}
+
+#[test]
+fn the_doctor_names_the_role_that_does_not_work() {
+    let text = DB
+        .replace("recall: { tool: get_data }", "recall: { tool: getdata }")
+        .replace("slow: { tool: insert, with: { key: a, value: b } }", "slow: { tool: whoami }")
+        .replace("is: you are bob", "is: you are robert");
+    let (_folder, file) = served(Kind::Db, &text, Guard::ByKind, None);
+    let marks = [(r"\[xt[0-9a-z]{16}\]", "[<mark>]"), (r"xt[0-9a-z]{16}", "<mark>"), (r"took \d+ ms", "took <n> ms")];
+    insta::with_settings!({ filters => marks.to_vec() }, { insta::assert_snapshot!(doctor(&file)) });
 }

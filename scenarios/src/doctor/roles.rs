@@ -1,9 +1,11 @@
 //! What the trace of the trial of a server shows: every role's tool is there, and gives what was expected.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use super::Line;
 use crate::{
     diagnostics::nearest,
-    oracles::{self, Oracle, rpc},
+    oracles::{self, Finding, Oracle, rpc},
     run::options::Destructive,
     scenario::{
         grammar,
@@ -14,7 +16,12 @@ use crate::{
 };
 
 /// A line for each step of the trial, and for each role that was left out.
-pub(super) fn lines(trace: &Trace, file: &ServerFile, destructive: Destructive) -> Vec<Line> {
+pub(super) fn lines(
+    trace: &Trace,
+    took: &BTreeMap<usize, Duration>,
+    file: &ServerFile,
+    destructive: Destructive,
+) -> Vec<Line> {
     let index = Index::new(trace);
     // What else is found, a run tells: here only what the file expects matters.
     let mut findings = oracles::judge(trace, &[]);
@@ -27,25 +34,36 @@ pub(super) fn lines(trace: &Trace, file: &ServerFile, destructive: Destructive) 
             lines.extend(tools(&index, number));
             continue;
         }
-        let wrong = findings.iter().find(|finding| finding.step == number);
+        let wrong = findings.iter().find(|finding| finding.step == number).map(told);
+        let wrong = wrong.or_else(|| quick(step, took.get(&number))).or_else(|| unended(&index, number, step));
         lines.push(match wrong {
             None => Line::works(name(step), seen(&index, number)),
-            Some(finding) => {
-                let told =
-                    format!("{}\nexpected {}\nreceived {}", finding.headline, finding.expected, finding.received);
-                Line::missing(name(step), format!("{told}\n{}", hint(step)))
-            }
+            Some(what) => Line::missing(name(step), format!("{what}\n{}", hint(step))),
         });
     }
-    lines.extend(
-        grammar::ROLES
-            .iter()
-            .filter_map(|(role, ..)| Some(Line::not_asked(format!("role {role}"), file.spares(role, destructive)?))),
-    );
+    let spared = |role: &str| Some(Line::not_asked(format!("role {role}"), file.spares(role, destructive)?));
+    lines.extend(grammar::ROLES.iter().filter_map(|(role, ..)| spared(role)));
     if !file.accounts() {
         lines.push(Line::not_asked("a wrong token is refused", "the target file names no accounts"));
     }
     lines
+}
+
+fn told(finding: &Finding) -> String {
+    format!("{}\nexpected {}\nreceived {}", finding.headline, finding.expected, finding.received)
+}
+
+/// A slow role that is not slow.
+fn quick(step: &Step, took: Option<&Duration>) -> Option<String> {
+    let took = took.filter(|took| trial::role(step) == Some("slow") && **took < trial::SLOW)?;
+    Some(trial::quick(*took))
+}
+
+/// A session that was not ended.
+fn unended(index: &Index<'_>, number: usize, step: &Step) -> Option<String> {
+    let Action::Close { .. } = step.action else { return None };
+    let answer = index.message_of(index.exchange_of(number)?)?.answer?;
+    (answer.status >= 400).then(|| rpc::brief(&answer))
 }
 
 /// What a step is called.

@@ -83,14 +83,14 @@ impl Walk<'_> {
         let Some((process, running)) = raise(&room, target, tell).await else { return Ok(()) };
         facts.keys.extend(running.keys.clone());
         stage.take(running);
-        Player::new(cell, &facts, &stage, &Front::Target(target.clone()), None).play().await;
+        let took = Player::new(cell, &facts, &stage, &Front::Target(target.clone()), None).play().await;
         let farewell = room.into_guest(process);
         let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
         let stopped = farewell.leave().await;
         drop(stage);
         let trace = recorder.into_trace(facts);
         let lines = match target {
-            Target::Server(file) => roles::lines(&trace, file, options.destructive),
+            Target::Server(file) => roles::lines(&trace, &took, file, options.destructive),
             _ => seen::lines(&trace, program.unsupported.get("authentication")),
         };
         lines.into_iter().for_each(&mut *tell);

@@ -171,7 +171,11 @@ async fn exchange(
             answer = &mut answer => return answer,
             _ = &mut connection, if open => open = false,
             // Both have been polled once, so the request is in the socket.
-            () = std::future::ready(()), if went.is_some() => went.take().map(|went| went()).unwrap_or_default(),
+            () = std::future::ready(()), if went.is_some() => {
+                if let Some(went) = went.take() {
+                    went();
+                }
+            }
         }
     }
 }

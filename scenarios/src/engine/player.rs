@@ -90,16 +90,20 @@ impl<'s> Player<'s> {
         }
     }
 
-    /// Plays all steps.
-    pub async fn play(mut self) {
+    /// Plays all steps, and tells how long each of them took.
+    pub async fn play(mut self) -> BTreeMap<usize, Duration> {
+        let mut took = BTreeMap::new();
         for (number, step) in self.cell.scenario.steps.iter().enumerate() {
             if self.alone.is_some_and(|user| !self.belongs_to(&step.action, &step.expect, user)) {
                 continue;
             }
+            let began = self.elapsed();
             let outcome = self.act(number, step).await;
+            took.insert(number, self.elapsed().saturating_sub(began));
             self.stage.recorder.record(Event::Step { step: number, outcome });
         }
         self.stage.pace.settle().await;
+        took
     }
 
     /// Virtual or real time since the cell began.

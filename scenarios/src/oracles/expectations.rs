@@ -206,8 +206,8 @@ impl<'i, 't> Promise<'i, 't> {
     fn before(&self, label: &str) -> Option<Finding> {
         let (own, slow) = (self.message()?, self.index.begun(label)?);
         let (mine, theirs) = (own.answer?.at, slow.answer?.at);
-        // One that was over before this request was sent shows nothing either way.
-        (own.at < theirs && theirs < mine).then(|| {
+        // That the call is slow was seen when its role was tried.
+        (theirs < mine).then(|| {
             let headline = format!("{}'s request stood behind {}'s", self.actor(), slow.actor);
             let finding = self.finding(Kind::Interference, headline);
             let finding = Finding { oracle: Oracle::Serialized, severity: Severity::Warning, ..finding };

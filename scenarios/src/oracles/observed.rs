@@ -5,7 +5,7 @@
 
 use super::rpc;
 use crate::{
-    scenario::model::{Action, Expectation, SessionChoice},
+    scenario::model::{Action, SessionChoice},
     trace::{Index, Purpose, Trace, index::Message},
 };
 
@@ -18,7 +18,7 @@ pub fn not_observed(trace: &Trace) -> Option<String> {
     if !trace.facts.scenario.is_for_servers() {
         return None;
     }
-    let reasons = [apart, over, silent, nameless, endless];
+    let reasons = [apart, silent, nameless, endless];
     reasons.iter().find_map(|reason| reason(&index))
 }
 
@@ -36,19 +36,6 @@ fn apart(index: &Index<'_>) -> Option<String> {
     let together = |one: &Message<'_>, other: &Message<'_>| one.at < other.at && other.at < end(one);
     let overlap = of_steps(index).any(|one| of_steps(index).any(|other| together(one, other)));
     (begun && !overlap).then(|| "no two calls were open at once: each was answered before the next was sent".to_owned())
-}
-
-/// A slow call that was over before the request that must not wait for it was sent.
-fn over(index: &Index<'_>) -> Option<String> {
-    index.facts.scenario.steps.iter().enumerate().find_map(|(number, step)| {
-        let label = step.expect.iter().find_map(|expect| match &expect.value {
-            Expectation::Before(label) => Some(label),
-            _ => None,
-        })?;
-        let (own, slow) = (index.message_of(index.exchange_of(number)?)?, index.begun(label)?);
-        let early = slow.answer.is_some_and(|answer| answer.at < own.at);
-        early.then(|| format!("the call `{label}` was over before another was sent: `slow` is not slow enough"))
-    })
 }
 
 /// Progress that was asked for and of which nobody told anything.

@@ -1,6 +1,6 @@
 //! One cell: played through the target with everybody, then for each user alone, then judged.
 
-use std::io;
+use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use tracing::subscriber::DefaultGuard;
@@ -124,6 +124,11 @@ pub(crate) struct Setting<'u> {
 impl Setting<'_> {
     /// Plays it. The error is why it could not be played, in words.
     pub(crate) fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, String> {
+        self.timed(cell, options).map(|(trace, _)| trace)
+    }
+
+    /// Plays it, and tells how long each step took. No trace holds a time: nothing is judged by it.
+    pub(crate) fn timed(&self, cell: &Cell, options: &Options) -> Result<(Trace, BTreeMap<usize, Duration>), String> {
         let pace = match options.mode {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
@@ -136,14 +141,14 @@ impl Setting<'_> {
         let played = runtime.block_on(async {
             let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             facts.keys.extend(stage.keys.clone());
-            Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            let took = Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
             stage.close().await;
-            Ok::<(), String>(())
+            Ok::<_, String>(took)
         });
         drop(runtime);
         drop(log);
-        played?;
-        Ok(recorder.into_trace(facts))
+        let took = played?;
+        Ok((recorder.into_trace(facts), took))
     }
 }
 

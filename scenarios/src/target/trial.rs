@@ -1,7 +1,7 @@
 //! Whether the roles of a server work for one user alone, tried once in a run. A role that does not is nobody's leak: what
 //! needs it could not be judged, and the target file is the first thing to look at.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{Target, file::ServerFile};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
         model::{Action, Expectation, RequestKind, Scenario, Step, TextMatch},
     },
 };
+
+/// A slow call takes at least this: many times an echo on any machine.
+pub(crate) const SLOW: Duration = Duration::from_millis(150);
 
 /// Nothing, where every role that the scenario plays works for one user alone.
 ///
@@ -35,16 +38,24 @@ fn tried(file: &Arc<ServerFile>, options: &Options) -> Result<BTreeMap<String, S
     let target = Target::Server(file.clone());
     let (front, promises) = (Front::Target(target.clone()), file.program.promises.clone());
     let options = &Options { mode: Mode::Socket, target, ..options.clone() };
-    let trace = Setting { front, promises, alone: Some("alice") }.play(&cell, options)?;
+    let (trace, took) = Setting { front, promises, alone: Some("alice") }.timed(&cell, options)?;
+    let steps = &trace.facts.scenario.steps;
     let findings = oracles::judge_alone(&trace);
-    let problem = findings.iter().filter_map(|finding| {
-        let role = role(trace.facts.scenario.steps.get(finding.step)?)?;
-        Some((
-            role.to_owned(),
-            format!("{}, expected {}, received {}", finding.headline, finding.expected, finding.received),
-        ))
+    let failed = findings.iter().filter_map(|finding| {
+        let told = format!("{}, expected {}, received {}", finding.headline, finding.expected, finding.received);
+        Some((role(steps.get(finding.step)?)?.to_owned(), told))
     });
-    Ok(problem.collect())
+    let quick = took.iter().filter_map(|(step, took)| {
+        let slow = steps.get(*step).and_then(role) == Some("slow") && *took < SLOW;
+        slow.then(|| ("slow".to_owned(), quick(*took)))
+    });
+    // What failed says more than that it was quick.
+    Ok(quick.chain(failed).collect())
+}
+
+/// What is said of a slow role that is not slow.
+pub(crate) fn quick(took: Duration) -> String {
+    format!("it took {} ms, and {} are needed, so that an echo can overtake it", took.as_millis(), SLOW.as_millis())
 }
 
 /// The scenario in which every role is played once, in the newest revision that the server can be asked.
