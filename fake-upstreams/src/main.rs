@@ -49,6 +49,9 @@ enum Command {
         /// Makes a mistake that real servers make, for example `shared-state`.
         #[arg(long, value_name = "MISTAKE")]
         spoil: Option<Spoiling>,
+        /// Prints no ledger: what a server writes can be read by others.
+        #[arg(long)]
+        quiet: bool,
         /// The root of the service that `jira` asks; its own, in this process, where it is not given.
         #[arg(long, value_name = "URL", value_parser = service)]
         service: Option<String>,
@@ -85,7 +88,7 @@ fn service(url: &str) -> Result<String, String> {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { kind, port, script, account, seed, answers, page, guarded, spoil, service } =
+    let Command::Serve { kind, port, script, account, seed, answers, page, guarded, spoil, quiet, service } =
         Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
@@ -102,7 +105,8 @@ fn main() -> ExitCode {
         service,
     };
     let guard = if guarded { Guard::Owners } else { Guard::ByKind };
-    match run(settings, Conduct { guard, spoiling: spoil }, port) {
+    let ledger = if quiet { Ledger::new(|_| ()) } else { Ledger::new(print) };
+    match run(settings, Conduct { guard, spoiling: spoil }, ledger, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say(3, &format!("{error:#}")),
     }
@@ -120,13 +124,13 @@ fn say(code: u8, message: &str) -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(settings: Settings, conduct: Conduct, port: u16) -> anyhow::Result<()> {
+async fn run(settings: Settings, conduct: Conduct, ledger: Ledger, port: u16) -> anyhow::Result<()> {
     let kind = settings.kind;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
         format!("cannot listen on 127.0.0.1:{port}; is the port in use? `--port 0` takes a free one")
     })?;
     say(0, &format!("{kind} listening on http://{}/mcp", listener.local_addr()?));
-    let fake = Fake::behaving(settings, conduct, Ledger::new(print));
+    let fake = Fake::behaving(settings, conduct, ledger);
     fake_upstreams::serve(listener, fake, async {
         // Without a signal handler only a kill ends it; that is what waiting forever amounts to.
         if signal::ctrl_c().await.is_err() {

@@ -72,6 +72,7 @@ fn the_tables_of_targets_are_those_of_the_loader() {
         ("<!-- server -->", table("key", &keys)),
         ("<!-- roles -->", table("role", &roles)),
         ("<!-- expected -->", table("`unsupported`", words::OF_SERVERS)),
+        ("<!-- wrong -->", table("code", words::WRONG)),
     ];
     with_tables("../docs/servers.md", &tables);
 }

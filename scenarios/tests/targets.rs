@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 use scenarios::{
     diagnostics::{Style, render_all},
     scenario::source::Source,
-    target::file,
+    target::file::{self, words},
 };
 
 /// A file that is right; each case spoils it in one place.
@@ -145,6 +145,9 @@ fn every_spoiled_file_of_a_server_is_told_with_place_and_remedy() {
         let said = told_of_server(&text);
         assert_ne!(said, "nothing is wrong", "{what}");
         writeln!(all, "== {what}\n{said}\n").unwrap();
+    }
+    for (code, what) in words::WRONG {
+        assert!(all.contains(code), "no file shows {code}: {what}");
     }
     insta::assert_snapshot!(all);
 }

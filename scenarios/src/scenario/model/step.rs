@@ -20,6 +20,7 @@ pub struct Step {
 }
 
 /// The closed list of verbs.
+#[expect(clippy::large_enum_variant, reason = "a scenario has a handful of steps, and most of them are requests")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {

@@ -32,6 +32,21 @@ pub const SERVER: &[(&str, bool, &str)] = &[
     ("excluded", false, "scenarios that are not played, by id or glob, each with the reason that is printed"),
 ];
 
+/// What can be wrong with the file of a server alone, by code.
+pub const WRONG: &[(&str, &str)] = &[
+    ("T050", "an account for one user only: whether two are kept apart takes two"),
+    ("T051", "a token in the file itself"),
+    ("T052", "the file of a token cannot be read"),
+    ("T053", "a variable of the environment is not set"),
+    ("T054", "both accounts have the same token"),
+    ("T055", "a token too short to be kept out of traces"),
+    ("T056", "a role that there is not"),
+    ("T057", "`{value}` is missing in a role that is given one, or stands in one that is not"),
+    ("T058", "no role, or one without the other: `remember` and `recall`"),
+    ("T059", "`state` is missing, or says what cannot be"),
+    ("T060", "`whoami` without `is` of an account"),
+];
+
 /// Capabilities that every server is asked for unless `unsupported` names them.
 pub const OF_SERVERS: &[(&str, &str)] = &[
     ("2025-03-26", "protocol revision"),
