@@ -3,7 +3,7 @@
 //! In reading order:
 //! - [`settings`]: what a fake is told: its kind, its accounts, its seed.
 //! - [`mark`]: words that tell whose answer this is; [`ledger`]: where everything is written down.
-//! - [`fault`], [`script`], [`gate`]: what goes wrong, when, and who waits.
+//! - [`fault`], [`script`], [`gate`]: what goes wrong, when, and who waits; [`spoil`]: mistakes of a server on its own.
 //! - [`fake`]: the MCP server itself; [`servers`]: the tools of `db`, `github` and `jira`.
 //! - [`http`]: serving one over HTTP; [`inprocess`]: duplex pipes instead of sockets.
 //! - [`wire`]: the little codec that fakes and the suite's actors share, and no hub ever sees.
@@ -18,6 +18,7 @@ pub mod mark;
 pub mod script;
 pub mod servers;
 pub mod settings;
+pub mod spoil;
 pub mod wire;
 
 pub use fake::Fake;
@@ -28,3 +29,4 @@ pub use ledger::{Basis, Entry, Ledger, SessionChange};
 pub use script::Script;
 pub use servers::{prompts, tool_names};
 pub use settings::{Account, Answers, Kind, Settings};
+pub use spoil::{Conduct, Guard, Spoiling};

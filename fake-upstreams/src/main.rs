@@ -7,7 +7,7 @@ use std::{fs, io::Write, num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use fake_upstreams::{Account, Answers, Fake, Kind, Ledger, Script, Settings};
+use fake_upstreams::{Account, Answers, Conduct, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
 use tokio::{net::TcpListener, signal};
 
 /// Fake MCP servers that record every byte.
@@ -43,6 +43,15 @@ enum Command {
         /// Items on one page of a list; all of them where it is not given.
         #[arg(long)]
         page: Option<NonZeroUsize>,
+        /// Asks everybody for an account's token, and lets a session answer to the account that opened it alone.
+        #[arg(long)]
+        guarded: bool,
+        /// Makes a mistake that real servers make, for example `shared-state`.
+        #[arg(long, value_name = "MISTAKE")]
+        spoil: Option<Spoiling>,
+        /// Prints no ledger: what a server writes can be read by others.
+        #[arg(long)]
+        quiet: bool,
         /// The root of the service that `jira` asks; its own, in this process, where it is not given.
         #[arg(long, value_name = "URL", value_parser = service)]
         service: Option<String>,
@@ -79,7 +88,8 @@ fn service(url: &str) -> Result<String, String> {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { kind, port, script, account, seed, answers, page, service } = Cli::parse().command;
+    let Command::Serve { kind, port, script, account, seed, answers, page, guarded, spoil, quiet, service } =
+        Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return say(2, &format!("{error:#}")),
@@ -94,7 +104,9 @@ fn main() -> ExitCode {
         page: page.map(NonZeroUsize::get),
         service,
     };
-    match run(settings, port) {
+    let guard = if guarded { Guard::Owners } else { Guard::ByKind };
+    let ledger = if quiet { Ledger::new(|_| ()) } else { Ledger::new(print) };
+    match run(settings, Conduct { guard, spoiling: spoil }, ledger, port) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => say(3, &format!("{error:#}")),
     }
@@ -112,13 +124,13 @@ fn say(code: u8, message: &str) -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(settings: Settings, port: u16) -> anyhow::Result<()> {
+async fn run(settings: Settings, conduct: Conduct, ledger: Ledger, port: u16) -> anyhow::Result<()> {
     let kind = settings.kind;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
         format!("cannot listen on 127.0.0.1:{port}; is the port in use? `--port 0` takes a free one")
     })?;
     say(0, &format!("{kind} listening on http://{}/mcp", listener.local_addr()?));
-    let fake = Fake::new(settings, Ledger::new(print));
+    let fake = Fake::behaving(settings, conduct, ledger);
     fake_upstreams::serve(listener, fake, async {
         // Without a signal handler only a kill ends it; that is what waiting forever amounts to.
         if signal::ctrl_c().await.is_err() {

@@ -22,6 +22,24 @@ steps:
     expect: { text: $canary }
 ";
 
+/// The same for servers.
+const SERVER: &str = "\
+scenario: bad/file
+title: A title
+bugs: [any-valid-token]
+users: [alice, bob]
+upstreams: [server]
+steps:
+  - call: server/slow
+    as: bob
+    begun: slow
+  - call: server/echo
+    as: alice
+    with: { value: $canary }
+    expect: { text: $canary, before: slow }
+  - await: slow
+";
+
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::embedded);
 
 fn told(text: &str) -> String {
@@ -76,16 +94,42 @@ fn every_spoiled_file_is_told_with_place_and_remedy() {
         ("a text where a list is", "steps:", "steps: none\nstep:"),
         ("bad request id", "    as: alice", "    as: alice\n    id: [1]"),
     ];
+    assert_ne!(told(""), "nothing is wrong");
+    insta::assert_snapshot!(told_of_each(GOOD, spoiled));
+}
+
+/// What is said of a good file, spoiled in each of these ways.
+fn told_of_each(good: &str, spoiled: &[(&str, &str, &str)]) -> String {
     let mut all = String::new();
     for (name, from, to) in spoiled {
-        assert!(GOOD.contains(from), "{name}");
-        let said = told(&GOOD.replacen(from, to, 1));
+        assert!(good.contains(from), "{name}");
+        let said = told(&good.replacen(from, to, 1));
         assert_ne!(said, "nothing is wrong", "{name}");
         // Writing to a string cannot fail.
         let _ = writeln!(all, "## {name}\n\n{said}\n");
     }
-    assert_ne!(told(""), "nothing is wrong");
-    insta::assert_snapshot!(all);
+    all
+}
+
+#[test]
+fn every_spoiled_file_for_servers_is_told_with_place_and_remedy() {
+    assert_eq!(told(SERVER), "nothing is wrong");
+    let spoiled: &[(&str, &str, &str)] = &[
+        ("held at a server", "begun: slow", "held: slow"),
+        ("counted behind a server", "before: slow", "executed: 1"),
+        ("unknown role", "server/echo", "server/ecko"),
+        ("role without its value", "    with: { value: $canary }\n", ""),
+        ("value for a role that takes none", "    as: bob", "    as: bob\n    with: { value: $canary }"),
+        ("before what was never begun", "before: slow", "before: fast"),
+        ("a fake beside the server", "upstreams: [server]", "upstreams: [server, db]\nneeds: [routes]"),
+        ("a third user", "users: [alice, bob]", "users: [alice, bob, carol]"),
+        ("account without need", "text: $canary", "text: $account"),
+        ("unknown answer", "text: $canary, before: slow", "answered: somehow"),
+        ("unknown need", "steps:", "needs: [acounts]\nsteps:"),
+    ];
+    insta::assert_snapshot!(told_of_each(SERVER, spoiled));
+    let behind_a_hub = GOOD.replacen("    as: alice", "    as: alice\n    connection: common", 1);
+    assert!(told(&behind_a_hub).contains("S081"), "{}", told(&behind_a_hub));
 }
 
 mod any_text {

@@ -65,13 +65,27 @@ fn the_tables_of_targets_are_those_of_the_loader() {
         ("<!-- optional -->", table("`supports`", words::OPTIONAL)),
         ("<!-- expected -->", table("`unsupported`", words::EXPECTED)),
     ];
-    let mut page = fs::read_to_string(file("../docs/targets.md")).unwrap();
+    with_tables("../docs/targets.md", &tables);
+    let keys: Vec<(&str, &str)> = words::SERVER.iter().map(|(name, _, what)| (*name, *what)).collect();
+    let roles: Vec<(&str, &str)> = grammar::ROLES.iter().map(|(name, _, what)| (*name, *what)).collect();
+    let tables = [
+        ("<!-- server -->", table("key", &keys)),
+        ("<!-- roles -->", table("role", &roles)),
+        ("<!-- expected -->", table("`unsupported`", words::OF_SERVERS)),
+        ("<!-- wrong -->", table("code", words::WRONG)),
+    ];
+    with_tables("../docs/servers.md", &tables);
+}
+
+/// Compares a page with itself and these tables in it, each behind its mark.
+fn with_tables(name: &str, tables: &[(&str, String)]) {
+    let mut page = fs::read_to_string(file(name)).unwrap();
     for (begin, table) in tables {
         let (before, rest) = page.split_once(begin).unwrap();
         let (_, after) = rest.split_once("<!-- end -->").unwrap();
         page = format!("{before}{begin}{table}<!-- end -->{after}");
     }
-    kept("../docs/targets.md", &page);
+    kept(name, &page);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 use scenarios::{
     diagnostics::{Style, render_all},
     scenario::source::Source,
-    target::file,
+    target::file::{self, words},
 };
 
 /// A file that is right; each case spoils it in one place.
@@ -72,6 +72,93 @@ fn every_spoiled_target_file_is_told_with_place_and_remedy() {
         writeln!(all, "== {what}\n{}\n", told(&text)).unwrap();
     }
     insta::assert_snapshot!(all);
+}
+
+/// A server's file that is right. Cargo sets the variables for every test.
+const SERVER: &str = "\
+server: a server
+url: http://127.0.0.1:1
+reach: { server: \"{url}/mcp\", header: { x-api-key: \"{key}\" } }
+accounts:
+  alice: { token: \"{env.CARGO_MANIFEST_DIR}\", is: alice@example.com }
+  bob: { token: { file: bob.token }, is: bob@example.com }
+state: session
+roles:
+  remember: { tool: set, with: { key: k, value: \"{value}\" }, destructive: true }
+  recall: { tool: get, with: { key: k }, at: /result/structuredContent/value }
+  whoami: { tool: whoami }
+promises: { refusals: similar, logs: promised }
+unsupported: { progress: none is told }
+excluded: { server/a-slow-*: a reason }
+";
+
+/// What is said of a server's file, in a folder that has bob's token.
+fn told_of_server(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bob.token"), "a-token-of-bob").unwrap();
+    fs::write(folder.path().join("short.token"), "short").unwrap();
+    let source = Source { path: "server.yaml".into(), text: text.into() };
+    let said = match file::load(&source, folder.path()) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(problems) => render_all(&problems, Style { color: false, unicode: true }),
+    };
+    said.replace(&folder.path().display().to_string(), "<folder>")
+}
+
+#[test]
+fn the_good_file_of_a_server_is_good() {
+    assert_eq!(told_of_server(SERVER), "nothing is wrong");
+}
+
+#[test]
+fn every_spoiled_file_of_a_server_is_told_with_place_and_remedy() {
+    let env = "{env.CARGO_MANIFEST_DIR}";
+    let spoiled: &[(&str, &str, &str)] = &[
+        ("unknown key", "roles:", "rolse:"),
+        ("no url", "url: http://127.0.0.1:1\n", ""),
+        ("secure server", "{url}/mcp", "https://acme.example/mcp"),
+        ("no server to reach", "server: \"{url}/mcp\", ", ""),
+        ("one account", "  bob: { token: { file: bob.token }, is: bob@example.com }\n", ""),
+        ("token in plain", env, "s3cret-of-alice"),
+        ("token with more beside it", env, "Bearer {env.CARGO_MANIFEST_DIR}"),
+        ("variable that is not set", env, "{env.CROSSTALK_NO_SUCH_TOKEN}"),
+        ("token file that is not there", "bob.token", "no-such.token"),
+        ("token too short", "bob.token", "short.token"),
+        ("equal tokens", "{ file: bob.token }", "\"{env.CARGO_MANIFEST_DIR}\""),
+        ("unknown role", "recall:", "recal:"),
+        ("role without tool", "tool: whoami", "with: {}"),
+        ("value that goes nowhere", "value: \"{value}\"", "value: v"),
+        ("value that nobody gives", "{ key: k }", "{ key: \"{value}\" }"),
+        ("unknown placeholder", "\"{value}\"", "\"{valeu}\""),
+        ("no pointer", "/result/structuredContent/value", "value"),
+        ("destructive is no truth", "destructive: true", "destructive: a little"),
+        ("nobody says for whom", "state: session\n", ""),
+        ("unknown state", "state: session", "state: sesion"),
+        ("whoami without names", ", is: alice@example.com", ""),
+        ("promise of a hub", "refusals: similar", "sharing: shared"),
+        ("capability of a hub", "progress: none", "prompts: none"),
+    ];
+    let mut all = String::new();
+    for (what, good, bad) in spoiled {
+        let text = SERVER.replacen(good, bad, 1);
+        assert_ne!(text, SERVER, "{what}: nothing was spoiled");
+        let said = told_of_server(&text);
+        assert_ne!(said, "nothing is wrong", "{what}");
+        writeln!(all, "== {what}\n{said}\n").unwrap();
+    }
+    for (code, what) in words::WRONG {
+        assert!(all.contains(code), "no file shows {code}: {what}");
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn what_only_accounts_make_possible_is_told_without_them() {
+    let accounts = SERVER.find("accounts:").unwrap()..SERVER.find("state:").unwrap();
+    let mut text = SERVER.to_owned();
+    text.replace_range(accounts, "");
+    assert_eq!(told_of_server(&text), "nothing is wrong");
+    insta::assert_snapshot!(told_of_server(&text.replace("state: session", "state: account")));
 }
 
 /// What the doctor says of a target file; the exit code comes first.

@@ -2,7 +2,7 @@
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
-//!   [`targets`]: hubs that target files describe.
+//!   [`targets`]: hubs that target files describe; [`servers`]: servers without a hub.
 //! - [`bench`]: what the hub costs, measured.
 //! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
@@ -11,6 +11,7 @@ mod bench;
 mod demo;
 mod peers;
 mod readme;
+mod servers;
 mod suite;
 mod targets;
 mod test;

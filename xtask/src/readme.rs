@@ -110,7 +110,7 @@ fn examples() -> anyhow::Result<()> {
 }
 
 /// The first fenced block of this language.
-fn fenced(text: &str, language: &str) -> Option<String> {
+pub(crate) fn fenced(text: &str, language: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("```{language}\n"))?;
     rest.split_once("\n```").map(|(block, _)| block.to_owned())
 }

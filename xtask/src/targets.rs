@@ -1,6 +1,6 @@
 //! The hubs of `scenarios/targets`, judged: our own as a process of its own, and one made with fastmcp.
 
-use std::{env, fs};
+use std::{env, fs, path::Path, process::Command};
 
 use anyhow::{Context, ensure};
 
@@ -8,8 +8,8 @@ use crate::{peers, root, suite, test::crosstalk};
 
 /// What the fastmcp hub is made with. Pinned: another version may behave otherwise, and then the page beside it is wrong.
 const FASTMCP: &str = "fastmcp==4.1.2";
-/// Broken promises are what this hub is tried for.
-const FOUND: u8 = 1;
+/// The exit code where promises were broken, which is what most of these are tried for.
+pub(crate) const FOUND: u8 = 1;
 
 /// Our hub, started from its binary for every cell, must keep every promise there too.
 pub(crate) fn reference() -> anyhow::Result<()> {
@@ -32,15 +32,26 @@ pub(crate) fn fastmcp() -> anyhow::Result<()> {
     let found = root().join("target/fastmcp-findings");
     let selection = fs::read_to_string(folder.join("selection")).context("the selection of scenarios")?;
     let binary = suite::build("scenarios", "crosstalk")?;
-    let mut command = std::process::Command::new(binary);
+    let mut command = Command::new(binary);
     command.arg("--target").arg(folder.join("target.yaml")).args(["--revision", "2025-11-25", "--patience", "5s"]);
     command.arg("--findings").arg(&found).args(selection.split_whitespace()).env("FASTMCP_PYTHON", python);
+    judged(command, FOUND)?;
+    golden(&found, "scenarios/targets/fastmcp/findings.txt")
+}
+
+/// Runs the suite; it must end with this code.
+pub(crate) fn judged(mut command: Command, wanted: u8) -> anyhow::Result<()> {
     let output = command.output().context("starting crosstalk")?;
     let code = output.status.code();
     let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(code == Some(FOUND.into()), "crosstalk ended with {code:?}: {said}");
+    ensure!(code == Some(wanted.into()), "crosstalk ended with {code:?} instead of {wanted}: {said}");
     println!("{}", said.lines().last().unwrap_or_default());
-    let (found, golden) = (fs::read_to_string(&found)?, folder.join("findings.txt"));
+    Ok(())
+}
+
+/// What was found must be what the golden file says; `CROSSTALK_WRITE` writes it anew.
+pub(crate) fn golden(found: &Path, name: &str) -> anyhow::Result<()> {
+    let (found, golden) = (fs::read_to_string(found)?, root().join(name));
     if env::var_os("CROSSTALK_WRITE").is_some() {
         fs::write(&golden, &found)?;
     }
@@ -51,7 +62,7 @@ pub(crate) fn fastmcp() -> anyhow::Result<()> {
     for line in found.lines().filter(|line| !golden.lines().any(|other| other == *line)) {
         println!("  + {line}");
     }
-    ensure!(found == golden, "the findings are not those of scenarios/targets/fastmcp/findings.txt");
+    ensure!(found == golden, "the findings are not those of {name}");
     Ok(())
 }
 

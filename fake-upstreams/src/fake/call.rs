@@ -17,6 +17,8 @@ use crate::{
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
     pub(super) async fn call(self: &Arc<Self>, asked: Asked) -> Outcome {
+        self.came(&asked).await;
+        let _turn = self.turn().await;
         let name = asked.params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let Some(tool) = tools(self.settings.kind).iter().find(|tool| tool.name == name) else {
             let body = rpc::error(&asked.id, -32602, &format!("no tool `{name}`"));
@@ -80,6 +82,7 @@ impl Fake {
             Kind::Github => self.run_github(asked, name, arguments),
             Kind::Jira => self.run_jira(asked, name, arguments).await,
         };
+        let outcome = self.cached(asked, outcome);
         let mark = self.mint(asked.exchange, Basis::Call);
         let (text, is_error) = match outcome {
             Ok(text) => (text, false),
@@ -87,7 +90,8 @@ impl Fake {
         };
         // The mark stands in the text itself: a hub may lose `_meta`, but it must deliver the text.
         let content = json!([{ "type": "text", "text": format!("{text}\n[{mark}]") }]);
-        self.result(asked, json!({ "content": content, "isError": is_error }))
+        let result = self.by_id(asked, json!({ "content": content, "isError": is_error })).await;
+        self.result(asked, result)
     }
 
     fn run_db(&self, asked: &Asked, name: &str, arguments: &Map<String, Value>) -> Result<String, String> {
@@ -99,8 +103,9 @@ impl Fake {
             return self.announce(asked, arguments);
         }
         let text = {
+            let session = self.acts_in(asked);
             let state = self.lock();
-            state.sessions.get(&asked.session).ok_or("the session was closed")?.database.run(name, arguments)?
+            state.sessions.get(&session).ok_or("the session was closed")?.database.run(name, arguments)?
         };
         self.tell_data(asked, &text);
         Ok(text)
@@ -109,7 +114,7 @@ impl Fake {
     fn run_github(&self, asked: &Asked, name: &str, arguments: &Map<String, Value>) -> Result<String, String> {
         let login = asked.caller.account.as_ref().map(|account| account.login.clone()).unwrap_or_default();
         let mark = self.account_mark(&login);
-        let text = self.lock().host.run(&login, &mark, name, arguments)?;
+        let text = self.lock().host.run(self.acts_for(&login), &mark, name, arguments)?;
         self.tell_data(asked, &text);
         Ok(text)
     }
@@ -151,7 +156,11 @@ impl Fake {
                 Fault::Hold => {
                     self.hold(asked).await;
                 }
-                Fault::Delay(by) => tokio::time::sleep(by).await,
+                Fault::Delay(by) => {
+                    if !self.delay(asked, by).await {
+                        return Outcome::Cut;
+                    }
+                }
                 Fault::Disconnect(_) => return Outcome::Cut,
                 Fault::Malform(how) => answer = malform(asked, answer, how),
                 Fault::Refuse { .. } => {}

@@ -14,10 +14,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::Answer,
+    spoiled::{Mixed, Waiting},
     streams::{Streaming, Talk},
 };
 use crate::{
-    Account, Basis, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
+    Account, Basis, Conduct, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
     mark::{Mint, seeded},
     servers::{
         db::Database,
@@ -40,6 +41,8 @@ const RATE_LIMIT: u64 = 5000;
 #[derive(Debug)]
 pub struct Fake {
     pub(super) settings: Settings,
+    pub(super) conduct: Conduct,
+    pub(super) waiting: Waiting,
     pub(super) ledger: Ledger,
     pub(super) gate: Gate,
     pub(super) state: Mutex<State>,
@@ -57,6 +60,7 @@ pub(super) struct State {
     pub(super) sessions: BTreeMap<String, Session>,
     pub(super) cursors: BTreeMap<String, Cursor>,
     pub(super) host: Host,
+    pub(super) mixed: Mixed,
     account_marks: BTreeMap<String, String>,
     used: BTreeMap<String, u64>,
     ids: ChaCha8Rng,
@@ -106,6 +110,11 @@ pub(super) struct Caller {
 impl Fake {
     /// A fake that writes everything into `ledger`.
     pub fn new(settings: Settings, ledger: Ledger) -> Arc<Self> {
+        Self::behaving(settings, Conduct::default(), ledger)
+    }
+
+    /// A fake that guards its sessions, or makes a mistake.
+    pub fn behaving(settings: Settings, conduct: Conduct, ledger: Ledger) -> Arc<Self> {
         let mut marks = Mint::new(settings.seed, &format!("answers of {}", settings.name));
         let account_marks: BTreeMap<String, String> =
             settings.accounts.iter().map(|a| (a.login.clone(), marks.next_mark())).collect();
@@ -120,12 +129,15 @@ impl Fake {
             sessions: BTreeMap::new(),
             cursors: BTreeMap::new(),
             host: Host::default(),
+            mixed: Mixed::default(),
             account_marks,
             used: BTreeMap::new(),
             ids,
         };
         Arc::new(Self {
             settings,
+            conduct,
+            waiting: Waiting::default(),
             ledger,
             gate: Gate::default(),
             state: Mutex::new(state),
@@ -204,16 +216,17 @@ impl Fake {
 
     /// Only `github` asks who calls: `db` takes anyone, and `jira` leaves it to its service.
     fn authenticate(&self, arrived: &Arrived) -> Result<Caller, Answer> {
-        let token = arrived.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let token = arrived.token();
         let account = self.settings.accounts.iter().find(|account| Some(account.token.as_str()) == token);
-        if self.settings.kind == Kind::Github && account.is_none() {
+        if self.asks_for_tokens() && account.is_none() {
             let problem = if token.is_some() { ", error=\"invalid_token\"" } else { "" };
             let challenge = format!("Bearer realm=\"{}\"{problem}", self.settings.name);
             return Err(
                 refused(401, "a bearer token of this host is required").with_header("www-authenticate", challenge)
             );
         }
-        Ok(Caller { account: account.cloned(), token: token.map(str::to_owned) })
+        let caller = Caller { account: account.cloned(), token: token.map(str::to_owned) };
+        Ok(self.taken_for(caller, arrived.connection))
     }
 
     async fn post(self: &Arc<Self>, exchange: u64, arrived: &Arrived, caller: Caller) -> Outcome {
@@ -226,7 +239,7 @@ impl Fake {
         if let Incoming::Request { id, method, params } = &incoming
             && method == "initialize"
         {
-            return Outcome::Answered(self.initialize(exchange, id, params));
+            return Outcome::Answered(self.initialize(exchange, arrived, id, params));
         }
         let session = match self.session_of(arrived) {
             Ok(session) => session,
@@ -234,12 +247,15 @@ impl Fake {
         };
         match incoming {
             Incoming::Request { id, method, params } => {
-                let asked = Asked { exchange, id, params, session, caller, form: String::new() };
+                let asked = Asked { exchange, id: self.id_of(id), params, session, caller, form: String::new() };
                 let form = asked.mark().map_or_else(|| exchange.to_string(), str::to_owned);
                 self.request(Asked { form, ..asked }, &method).await
             }
             // A cancel too: this server finishes what it has begun, as servers may.
-            Incoming::Notification => Outcome::Answered(Answer::empty(202)),
+            Incoming::Notification => {
+                self.notified(&arrived.body);
+                Outcome::Answered(Answer::empty(202))
+            }
             Incoming::Response { id, message } => {
                 self.answered(&session, &id, message);
                 Outcome::Answered(Answer::empty(202))
@@ -248,22 +264,23 @@ impl Fake {
     }
 
     fn session_of(&self, arrived: &Arrived) -> Result<String, Answer> {
-        let Some(session) = arrived.header("mcp-session-id") else {
+        let Some(session) = self.presented(arrived) else {
             return Err(refused(400, "an MCP session id is required"));
         };
-        if !self.lock().sessions.contains_key(session) {
+        if !self.lock().sessions.contains_key(&session) || !self.owns(arrived, &session) {
             return Err(refused(404, "no such session"));
         }
-        Ok(session.to_owned())
+        Ok(session)
     }
 
-    fn initialize(&self, exchange: u64, id: &Value, params: &Map<String, Value>) -> Answer {
+    fn initialize(&self, exchange: u64, arrived: &Arrived, id: &Value, params: &Map<String, Value>) -> Answer {
         let asked = params.get("protocolVersion").and_then(Value::as_str);
         let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[2]);
         let (session, opened) = self.open_session();
         if let Err(problem) = opened {
             return Answer::json(500, &rpc::error(id, -32603, &problem));
         }
+        self.opened_by(arrived, &session);
         self.record_session(exchange, &session, SessionChange::Opened);
         let mark = self.mint(exchange, Basis::Call);
         let result = json!({
@@ -278,13 +295,21 @@ impl Fake {
     }
 
     fn open_session(&self) -> (String, Result<(), String>) {
+        let random = uuid::Builder::from_random_bytes(self.lock().ids.random()).into_uuid().to_string();
+        let session = self.counted_id().unwrap_or(random);
+        (session.clone(), self.open_as(session))
+    }
+
+    pub(super) fn open_as(&self, session: String) -> Result<(), String> {
+        if let Some(left) = self.inherited() {
+            self.lock().sessions.insert(session, left);
+            return Ok(());
+        }
         let mut state = self.lock();
-        let session = uuid::Builder::from_random_bytes(state.ids.random()).into_uuid().to_string();
         let mark = state.marks.next_mark();
-        let opened = Database::open(&mark).map(|database| {
-            state.sessions.insert(session.clone(), Session { database, mark, talk: Talk::default() });
-        });
-        (session, opened.map_err(|error| error.to_string()))
+        let database = Database::open(&mark).map_err(|error| error.to_string())?;
+        state.sessions.insert(session, Session { database, mark, talk: Talk::default() });
+        Ok(())
     }
 
     fn delete(&self, exchange: u64, arrived: &Arrived) -> Answer {
@@ -292,7 +317,7 @@ impl Fake {
             Ok(session) => session,
             Err(answer) => return answer,
         };
-        self.lock().sessions.remove(&session);
+        self.end(&session);
         self.record_session(exchange, &session, SessionChange::Closed);
         Answer::empty(204)
     }
@@ -335,7 +360,7 @@ impl Fake {
     }
 
     pub(super) fn response(&self, asked: &Asked, body: &Value) -> Answer {
-        let answer = match asked.progress_token() {
+        let answer = match self.progress_token_of(asked).as_ref() {
             None => Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form),
             Some(token) => Answer::with_progress(&self.progress(asked.exchange, token), &body.to_string()),
         };
@@ -403,7 +428,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// The token under which the caller wants to be told of progress.
-    fn progress_token(&self) -> Option<&Value> {
+    pub(super) fn progress_token(&self) -> Option<&Value> {
         self.params.get("_meta")?.get("progressToken")
     }
 
@@ -420,7 +445,12 @@ impl Asked {
 }
 
 impl Arrived {
-    fn header(&self, name: &str) -> Option<&str> {
+    /// The bearer token.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.header("authorization").and_then(|value| value.strip_prefix("Bearer "))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }

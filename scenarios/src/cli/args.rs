@@ -44,6 +44,9 @@ pub enum Command {
         /// How long an answer may take.
         #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
         patience: Duration,
+        /// Plays roles of a server that change something for good.
+        #[arg(long)]
+        allow_destructive: bool,
     },
     /// Makes random programs of many users, plays them, and shrinks the first that fails to a scenario file.
     Explore(ExploreArgs),
@@ -70,7 +73,7 @@ pub struct RunArgs {
     /// Preset (`mcphub-v2.1`) or defect (`upstream-sessions@process`, `without/same-refusal`) of the reference hub.
     #[arg(long, value_name = "NAME")]
     pub isolation: Option<String>,
-    /// Judges the hub that this file describes instead, over sockets: docs/targets.md.
+    /// Judges the hub or the server that this file describes instead, over sockets: docs/targets.md, docs/servers.md.
     #[arg(long, value_name = "FILE", conflicts_with = "isolation")]
     pub target: Option<PathBuf>,
     /// Decides marks, secrets, sampled orders, chunk borders, answer forms and the hub's yields.
@@ -94,6 +97,9 @@ pub struct RunArgs {
     /// How long an answer may take over sockets, for example 5s. It is only ever spent on a failure.
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = patience)]
     pub patience: Duration,
+    /// Plays roles of a server that change something for good (`destructive: true` in its target file).
+    #[arg(long)]
+    pub allow_destructive: bool,
     /// Writes the trace of every cell into this folder, NDJSON.
     #[arg(long, value_name = "DIR")]
     pub traces: Option<PathBuf>,

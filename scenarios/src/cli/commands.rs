@@ -37,7 +37,7 @@ use crate::{
         tally::exit,
         terminal::{Head, Terminal},
     },
-    run::{self, Mode, Options},
+    run::{self, Mode, Options, options::Destructive},
     scenario::{grammar, model::Scenario},
     select::{self, select},
     target::{Target, kind::Unusable, process},
@@ -70,8 +70,9 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Check { paths }) => check(&paths),
         Some(Command::Schema) => schema(),
         Some(Command::Mutants(args)) => hunt(&args),
-        Some(Command::Doctor { target, patience }) => {
-            interrupt().and_then(|_| doctor::run(&target, &Options { patience, ..Options::default() }))
+        Some(Command::Doctor { target, patience, allow_destructive }) => {
+            let options = Options { patience, destructive: destructive(allow_destructive), ..Options::default() };
+            interrupt().and_then(|_| doctor::run(&target, &options))
         }
         Some(Command::Explore(args)) => super::explore::explore(&args),
     };
@@ -139,7 +140,7 @@ fn target(args: &RunArgs) -> Result<Target, Stop> {
         return Target::reference(args.isolation.as_deref()).map_err(Stop::usage);
     };
     if args.mode == Some(ModeArg::InProcess) {
-        return Err(Stop::usage("a hub of a target file runs over sockets; leave `--mode` out"));
+        return Err(Stop::usage("the target of a file is reached over sockets; leave `--mode` out"));
     }
     Target::load(path).map_err(|unusable| match unusable {
         Unusable::Unread(message) => Stop::usage(message),
@@ -156,14 +157,18 @@ fn mode(args: &RunArgs) -> Mode {
 }
 
 fn play(args: &RunArgs) -> Result<u8, Stop> {
-    let scenarios = scenarios(&args.chosen)?;
+    let mut scenarios = scenarios(&args.chosen)?;
     let target = target(args)?;
+    if args.chosen.selection.is_empty() {
+        scenarios.retain(|scenario| target.plays(scenario));
+    }
     let options = |seed| Options {
         target: target.clone(),
         seed,
         mode: mode(args),
         workers: workers(args.workers),
         patience: args.patience,
+        destructive: destructive(args.allow_destructive),
     };
     let last = u64::try_from(args.repeat.get() - 1).ok().and_then(|more| args.seed.checked_add(more));
     let Some(last) = last else {
@@ -217,6 +222,10 @@ fn play(args: &RunArgs) -> Result<u8, Stop> {
     Ok(tally.exit())
 }
 
+fn destructive(allowed: bool) -> Destructive {
+    if allowed { Destructive::Allowed } else { Destructive::Spared }
+}
+
 /// The flags that make the same run again, but for the seed: that is the failing cell's.
 fn flags(args: &RunArgs) -> String {
     let mut flags = String::new();
@@ -230,6 +239,9 @@ fn flags(args: &RunArgs) -> String {
     }
     if args.patience != pace::PATIENCE {
         flags.push_str(&format!(" --patience {}ms", args.patience.as_millis()));
+    }
+    if args.allow_destructive {
+        flags.push_str(" --allow-destructive");
     }
     for revision in &args.revision {
         flags.push_str(&format!(" --revision {revision}"));
@@ -265,17 +277,23 @@ fn list(args: &ListArgs) -> Result<u8, Stop> {
         return classes(&scenarios, out);
     }
     let width = scenarios.iter().map(|scenario| scenario.id.value.len()).max().unwrap_or_default();
-    let mut total = 0;
+    let (mut of_hubs, mut of_servers) = ((0, 0), (0, 0));
     for scenario in &scenarios {
         let cells = run::plan(std::slice::from_ref(scenario), &Options::default()).len();
-        total += cells;
+        let total = if scenario.is_for_servers() { &mut of_servers } else { &mut of_hubs };
+        *total = (total.0 + 1, total.1 + cells);
         writeln!(out, "{:<width$}  {cells:>3} cells  {}", scenario.id.value, scenario.title)?;
         if args.bugs {
             let bugs: Vec<&str> = scenario.bugs.iter().map(|bug| bug.value.as_str()).collect();
             writeln!(out, "{:<width$}             {}", "", bugs.join(", "))?;
         }
     }
-    writeln!(out, "\n{} scenarios, {total} cells", scenarios.len())?;
+    let sum = |(scenarios, cells): (usize, usize)| format!("{scenarios} scenarios, {cells} cells");
+    match (of_hubs, of_servers) {
+        (hubs, (0, _)) => writeln!(out, "\n{}", sum(hubs))?,
+        ((0, _), servers) => writeln!(out, "\n{} for servers", sum(servers))?,
+        (hubs, servers) => writeln!(out, "\n{}; for servers {}", sum(hubs), sum(servers))?,
+    }
     Ok(exit::PASSED)
 }
 
@@ -319,7 +337,8 @@ fn schema() -> Result<u8, Stop> {
 }
 
 fn hunt(args: &MutantArgs) -> Result<u8, Stop> {
-    let scenarios = scenarios(&args.chosen)?;
+    let mut scenarios = scenarios(&args.chosen)?;
+    scenarios.retain(|scenario| !scenario.is_for_servers());
     let options = Options { seed: args.seed, workers: workers(None), ..Options::default() };
     let mut broken = None;
     run::play(&run::plan(&scenarios, &options), &options, |report| match report.verdict.word() {

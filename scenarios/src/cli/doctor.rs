@@ -13,11 +13,8 @@ use crate::{
 /// Walks through a target file.
 pub(super) fn run(path: &std::path::Path, options: &Options) -> Result<u8, Stop> {
     let mut out = io::stdout().lock();
-    let file = match Target::load(path) {
-        Ok(Target::Hub(file)) => file,
-        Ok(Target::Reference(_)) => {
-            return Err(Stop::usage("the reference hub needs no doctor"));
-        }
+    let target = match Target::load(path) {
+        Ok(target) => target,
         Err(Unusable::Unread(message)) => return Err(Stop::usage(message)),
         Err(Unusable::Invalid(problems)) => {
             writeln!(out, "  MISSING  the file is valid\n")?;
@@ -25,11 +22,11 @@ pub(super) fn run(path: &std::path::Path, options: &Options) -> Result<u8, Stop>
             return Err(Stop(exit::INVALID, told(&problems)));
         }
     };
-    writeln!(out, "doctor: {}\n", file.name)?;
+    writeln!(out, "doctor: {}\n", target.title())?;
     writeln!(out, "{}", doctor::Line::works("the file is valid", path.display().to_string()))?;
     let mut missing = 0;
     let mut broken = None;
-    let fine = doctor::walk(&file, options, &mut |line| {
+    let fine = doctor::walk(&target, options, &mut |line| {
         missing += usize::from(line.is_missing());
         broken = writeln!(out, "{line}").err().or(broken.take());
     });

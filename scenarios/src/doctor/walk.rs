@@ -1,10 +1,10 @@
 //! The steps, in order, until one fails that the others need.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::runtime::Builder;
 
-use super::{Line, seen};
+use super::{Line, roles, seen};
 use crate::{
     diagnostics::{Style, render},
     engine::{
@@ -18,9 +18,10 @@ use crate::{
     scenario,
     target::{
         Provision, Running, Target,
-        file::HubFile,
+        file::Program,
         process::{Process, Stopped},
         room::{Room, Trouble},
+        trial,
     },
     trace::{Facts, recorder::Recorder},
 };
@@ -29,21 +30,27 @@ use crate::{
 ///
 /// # Errors
 /// What the suite itself could not do.
-pub fn walk(file: &Arc<HubFile>, options: &Options, tell: &mut dyn FnMut(Line)) -> Result<bool, String> {
-    let cell = probe(file)?;
+pub fn walk(target: &Target, options: &Options, tell: &mut dyn FnMut(Line)) -> Result<bool, String> {
+    let (program, cell) = match target {
+        Target::Reference(_) => return Err("the reference hub needs no doctor".to_owned()),
+        Target::Hub(file) => (&file.program, probe(&file.program)?),
+        Target::Server(file) => (&file.program, trial::probe(file, options.destructive)?),
+    };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let facts = cast::facts(&cell, options.seed, &file.promises);
+    let seed = target.seed(&cell, options.seed)?;
+    let facts = cast::facts(&cell, seed, &program.promises);
     let mut fine = true;
     let mut tell = |line: Line| {
         fine &= !line.is_missing();
         tell(line);
     };
-    runtime.block_on(through(file, &cell, facts, options, &mut tell))?;
+    let walk = Walk { target, program, cell: &cell, options };
+    runtime.block_on(walk.through(facts, &mut tell))?;
     Ok(fine)
 }
 
 /// The probe in the newest revision and the first credential mode that the hub can be asked.
-fn probe(file: &HubFile) -> Result<Cell, String> {
+fn probe(file: &Program) -> Result<Cell, String> {
     let scenario = scenario::own("doctor/probe.yaml", include_str!("probe.yaml"))?;
     let cells = run::plan(&[Arc::new(scenario)], &Options::default());
     let asked = |cell: &Cell| {
@@ -56,49 +63,61 @@ fn probe(file: &HubFile) -> Result<Cell, String> {
     found.ok_or_else(|| "this file supports no revision or no credential mode at all".to_owned())
 }
 
-async fn through(
-    file: &Arc<HubFile>,
-    cell: &Cell,
-    mut facts: Facts,
-    options: &Options,
-    tell: &mut dyn FnMut(Line),
-) -> Result<(), String> {
-    let recorder = Recorder::default();
-    let (pace, wire) = (Pace::Real(options.patience), Wire::Tcp);
-    let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, options.seed).await?;
-    let declared = facts.clone();
-    let provision =
-        Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed: options.seed };
-    let room = Room::open(file, &provision).map_err(|trouble| words(&trouble))?;
-    let Some((process, running)) = raise(&room, tell).await else { return Ok(()) };
-    facts.keys.extend(running.keys.clone());
-    stage.take(running);
-    Player::new(cell, &facts, &stage, &Front::Target(Target::Hub(file.clone())), None).play().await;
-    let farewell = room.into_guest(process);
-    let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
-    let stopped = farewell.leave().await;
-    drop(stage);
-    let trace = recorder.into_trace(facts);
-    for line in seen::lines(&trace, file.unsupported.get("authentication")) {
-        tell(line);
+/// One target and the cell that is played on it.
+struct Walk<'w> {
+    target: &'w Target,
+    program: &'w Program,
+    cell: &'w Cell,
+    options: &'w Options,
+}
+
+impl Walk<'_> {
+    async fn through(&self, mut facts: Facts, tell: &mut dyn FnMut(Line)) -> Result<(), String> {
+        let Self { target, program, cell, options } = *self;
+        let recorder = Recorder::default();
+        let (pace, wire, seed) = (Pace::Real(options.patience), Wire::Tcp, facts.seed);
+        let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, seed).await?;
+        let declared = facts.clone();
+        let provision = Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
+        let room = Room::open(program, &provision).map_err(|trouble| words(&trouble))?;
+        let Some((process, running)) = raise(&room, target, tell).await else { return Ok(()) };
+        facts.keys.extend(running.keys.clone());
+        stage.take(running);
+        let took = Player::new(cell, &facts, &stage, &Front::Target(target.clone()), None).play().await;
+        let farewell = room.into_guest(process);
+        let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
+        let stopped = farewell.leave().await;
+        drop(stage);
+        let trace = recorder.into_trace(facts);
+        let lines = match target {
+            Target::Server(file) => roles::lines(&trace, &took, file, options.destructive),
+            _ => seen::lines(&trace, program.unsupported.get("authentication")),
+        };
+        lines.into_iter().for_each(&mut *tell);
+        tell(farewell_line(stopped, had, grace));
+        Ok(())
     }
-    tell(match stopped {
-        Some(Stopped::ByItself { status }) => Line::works("stop ends the process", status),
+}
+
+/// Whether the process ended when it was asked to.
+fn farewell_line(stopped: Option<Stopped>, had: bool, grace: Duration) -> Line {
+    let step = "stop ends the process";
+    match stopped {
+        Some(Stopped::ByItself { status }) => Line::works(step, status),
         Some(Stopped::Killed) => Line::missing(
-            "stop ends the process",
+            step,
             format!(
                 "it did not end within {} s and was killed\nsay `stop: {{ signal: int }}` in `start`, or allow more time",
                 grace.as_secs_f32()
             ),
         ),
-        None if had => Line::missing("stop ends the process", "it could not be asked"),
-        None => Line::not_asked("stop ends the process", "it is somebody else's process"),
-    });
-    Ok(())
+        None if had => Line::missing(step, "it could not be asked"),
+        None => Line::not_asked(step, "it is somebody else's process"),
+    }
 }
 
 /// From files to routes; `None` where something is missing that the rest needs.
-async fn raise(room: &Room<'_>, tell: &mut dyn FnMut(Line)) -> Option<(Option<Process>, Running)> {
+async fn raise(room: &Room<'_>, target: &Target, tell: &mut dyn FnMut(Line)) -> Option<(Option<Process>, Running)> {
     let mut steps = Steps { room, tell };
     let names = |names: &Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     steps.told("files are written", room.write(), names)?;
@@ -106,13 +125,19 @@ async fn raise(room: &Room<'_>, tell: &mut dyn FnMut(Line)) -> Option<(Option<Pr
     let runs = |process: &Option<Process>| process.as_ref().map_or("it runs already", |_| "it runs").to_owned();
     let mut process = steps.told("the command starts", room.launch(), runs)?;
     steps.told("ready in time", room.ready(&mut process).await, |()| "it is".to_owned())?;
-    let kept = steps.told("two users are provisioned", room.provision().await, |kept| {
-        let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
-        format!("{} steps done; {chosen}", kept.done)
-    })?;
+    let keys = match target {
+        Target::Server(_) => BTreeMap::new(), // It has its own accounts, and is told about none.
+        _ => {
+            let kept = steps.told("two users are provisioned", room.provision().await, |kept| {
+                let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
+                format!("{} steps done; {chosen}", kept.done)
+            })?;
+            kept.keys
+        }
+    };
     let endpoints =
         steps.told("routes", room.endpoints(), |found| found.keys().cloned().collect::<Vec<_>>().join(", "))?;
-    Some((process, Running { endpoints, keys: kept.keys, guest: None }))
+    Some((process, Running { endpoints, keys, guest: None }))
 }
 
 /// Tells each step as it is done.

@@ -54,6 +54,7 @@ pub struct Call {
     pub id: Option<Value>,
     task: AbortHandle,
     ending: Ending,
+    went: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -65,7 +66,12 @@ enum Ending {
 impl Call {
     /// Writes the request down, then sends it.
     pub fn send(recorder: &Recorder, endpoint: Endpoint, address: Address, outgoing: Outgoing) -> Self {
-        Self::begin(recorder, address, outgoing, |_, outgoing| async move { client::send(&endpoint, outgoing).await })
+        let went = Arc::new(Notify::new());
+        let ring = went.clone();
+        let begun = Self::begin(recorder, address, outgoing, |_, outgoing| async move {
+            client::begin(&endpoint, outgoing, || ring.notify_one()).await
+        });
+        Self { went, ..begun }
     }
 
     /// The same, with everything written down as it comes, and `news` rung each time.
@@ -117,13 +123,24 @@ impl Call {
             // Nobody may be waiting any more; the trace has it all the same.
             let _ = done.send(reply);
         });
-        Self { exchange, address, id: None, task: task.abort_handle(), ending: Ending::Open(ending) }
+        let (task, ending) = (task.abort_handle(), Ending::Open(ending));
+        Self { exchange, address, id: None, task, ending, went: Arc::new(Notify::new()) }
     }
 
     /// What became of it, if anything did within the pace's deadline.
     pub async fn ended(&mut self, pace: Pace) -> Option<&Result<Reply, String>> {
         pace.within(self.end()).await?;
         self.known()
+    }
+
+    /// Waits until its last byte was written, or it ended before that.
+    pub async fn went(&mut self) {
+        let went = self.went.clone();
+        tokio::select! {
+            biased;
+            () = went.notified() => {}
+            () = self.end() => {}
+        }
     }
 
     /// Waits for its end, however long that takes.

@@ -47,6 +47,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         .collect();
     let keys =
         actors(scenario).map(|(actor, key)| (actor.to_string(), secrets[&(actor_user(scenario, &actor), key)].clone()));
+    let accounts = promises.server.as_ref().is_none_or(|server| !server.accounts.is_empty());
     Facts {
         scenario: Scenario::clone(scenario),
         cell: cell.name.clone(),
@@ -59,10 +60,12 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         logs: promises.logs,
         answers: promises.answers,
         naming: promises.naming.clone(),
-        keys: keys.collect(),
-        tokens: tokens(scenario, &mut rng),
+        keys: if accounts { keys.collect() } else { BTreeMap::new() },
+        // A server is asked with its own accounts' tokens, for which the keys stand.
+        tokens: if promises.server.is_some() { BTreeMap::new() } else { tokens(scenario, &mut rng) },
         service_tokens: service_tokens(cell, &mut rng),
         canaries: canaries(scenario, seed),
+        server: promises.server.clone(),
     }
 }
 

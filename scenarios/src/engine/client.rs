@@ -1,4 +1,4 @@
-//! The actors' HTTP client: one connection for each request, nothing added, nothing retried.
+//! The actors' HTTP client: one connection for each request unless one is kept, nothing added, nothing retried.
 //!
 //! It writes what it is told, down to forged headers, and returns every byte of the answer. Dropping
 //! the future closes the connection, which is how an actor walks away from a call.
@@ -7,16 +7,20 @@ use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use fake_upstreams::inprocess::Network;
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::Mutex,
 };
 
-use crate::scenario::model::Reading;
+use crate::{scenario::model::Reading, trace::recorder::Disguise};
 
 /// No answer of a correct target comes near this; a runaway one must not eat the machine.
 const LARGEST_ANSWER: usize = 8 << 20;
@@ -32,7 +36,15 @@ pub struct Endpoint {
     pub path: String,
     /// The header in which a key is shown here, and its value with `{key}`; `None` is `authorization: Bearer {key}`.
     pub header: Option<(String, String)>,
+    /// Secrets for which something else is written down: they are put in on the way out.
+    pub disguises: Vec<Disguise>,
+    /// The connection that is used and left open; one of the request's own where there is none.
+    pub kept: Option<Kept>,
 }
+
+/// A connection that stays, and is used by one request after another, whoever sends them.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>);
 
 /// What connects the actors with the target.
 #[derive(Debug, Clone)]
@@ -67,11 +79,13 @@ pub struct Reply {
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+type Connection = http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>;
 
 impl Endpoint {
     /// A place where keys are bearer tokens.
     pub fn at(wire: &Wire, authority: &str, path: &str) -> Self {
-        Self { wire: wire.clone(), authority: authority.to_owned(), path: path.to_owned(), header: None }
+        let (wire, authority, path) = (wire.clone(), authority.to_owned(), path.to_owned());
+        Self { wire, authority, path, header: None, disguises: Vec::new(), kept: None }
     }
 
     /// The request with its bearer token in the header that is used here.
@@ -84,6 +98,16 @@ impl Endpoint {
             }
         }
         outgoing
+    }
+
+    /// A header as it goes out: with the secrets for which something else is written down.
+    fn undisguised(&self, value: &str) -> String {
+        self.disguises.iter().fold(value.to_owned(), |value, disguise| disguise.taken_off(&value))
+    }
+
+    async fn shake_hands(&self) -> Result<(SendRequest<Full<Bytes>>, Connection), String> {
+        let stream = self.connect().await.map_err(|error| format!("connecting: {error}"))?;
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| format!("connecting: {error}"))
     }
 
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
@@ -99,7 +123,15 @@ impl Endpoint {
 /// # Errors
 /// What the socket said, in words, when the connection could not be made or broke before the end.
 pub async fn send(endpoint: &Endpoint, outgoing: Outgoing) -> Result<Reply, String> {
-    exchange(endpoint, outgoing, Reading::Everything, None).await
+    begin(endpoint, outgoing, || ()).await
+}
+
+/// The same; `went` is called as soon as the request was written.
+///
+/// # Errors
+/// As [`send`].
+pub async fn begin(endpoint: &Endpoint, outgoing: Outgoing, went: impl FnOnce()) -> Result<Reply, String> {
+    exchange(endpoint, outgoing, Reading::Everything, None, went).await
 }
 
 /// Sends one request, and shows the answer as far as it has come: after its head and after every piece.
@@ -112,61 +144,102 @@ pub async fn follow(
     reading: Reading,
     mut show: impl FnMut(&Reply) + Send,
 ) -> Result<Reply, String> {
-    exchange(endpoint, outgoing, reading, Some(&mut show)).await
+    exchange(endpoint, outgoing, reading, Some(&mut show), || ()).await
 }
 
 async fn exchange(
     endpoint: &Endpoint,
     outgoing: Outgoing,
     reading: Reading,
-    mut show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+    show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+    went: impl FnOnce(),
 ) -> Result<Reply, String> {
-    let stream = endpoint.connect().await.map_err(|error| format!("connecting: {error}"))?;
-    let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| format!("connecting: {error}"))?;
     let request = outgoing.request(endpoint)?;
-    let answer = async {
+    if let Some(kept) = &endpoint.kept {
+        return kept.exchange(endpoint, request, reading, show).await;
+    }
+    let (mut sender, connection) = endpoint.shake_hands().await?;
+    let mut answer = Box::pin(async {
         let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
-        let (parts, mut body) = response.into_parts();
-        let headers = parts.headers.iter();
-        let mut reply = Reply {
-            status: parts.status.as_u16(),
-            headers: headers
-                .map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-                .collect(),
-            body: String::new(),
-        };
-        if let Some(show) = &mut show {
-            show(&reply);
-        }
-        if reading == Reading::Nothing {
-            std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
-        }
-        let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() else { continue };
-            bytes.extend_from_slice(&piece);
-            if bytes.len() > LARGEST_ANSWER {
-                return Err("length limit exceeded".to_owned());
-            }
-            if let Some(show) = &mut show {
-                reply.body = String::from_utf8_lossy(&bytes).into_owned();
-                show(&reply);
-            }
-        }
-        reply.body = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(reply)
-    };
-    let mut answer = Box::pin(answer);
+        read(response, reading, show).await
+    });
     tokio::pin!(connection);
-    let mut open = true;
+    let (mut open, mut went) = (true, Some(went));
     loop {
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
             _ = &mut connection, if open => open = false,
+            // Both have been polled once, so the request is in the socket.
+            () = std::future::ready(()), if went.is_some() => {
+                if let Some(went) = went.take() {
+                    went();
+                }
+            }
         }
     }
+}
+
+impl Kept {
+    /// One request after another; a connection that broke is made anew for the next one.
+    async fn exchange(
+        &self,
+        endpoint: &Endpoint,
+        request: Request<Full<Bytes>>,
+        reading: Reading,
+        show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+    ) -> Result<Reply, String> {
+        let mut place = self.0.lock().await;
+        let mut sender = match place.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => {
+                let (sender, connection) = endpoint.shake_hands().await?;
+                // It ends with the sender, or with the cell's runtime; what it says then, the request says too.
+                tokio::spawn(connection);
+                sender
+            }
+        };
+        sender.ready().await.map_err(|error| chain(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| chain(&error))?;
+        let reply = read(response, reading, show).await?;
+        *place = Some(sender);
+        Ok(reply)
+    }
+}
+
+/// Reads an answer to its end, and shows it as far as it has come.
+async fn read(
+    response: Response<Incoming>,
+    reading: Reading,
+    mut show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+) -> Result<Reply, String> {
+    let (parts, mut body) = response.into_parts();
+    let headers = parts.headers.iter();
+    let mut reply = Reply {
+        status: parts.status.as_u16(),
+        headers: headers.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),
+        body: String::new(),
+    };
+    if let Some(show) = &mut show {
+        show(&reply);
+    }
+    if reading == Reading::Nothing {
+        std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() else { continue };
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > LARGEST_ANSWER {
+            return Err("length limit exceeded".to_owned());
+        }
+        if let Some(show) = &mut show {
+            reply.body = String::from_utf8_lossy(&bytes).into_owned();
+            show(&reply);
+        }
+    }
+    reply.body = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(reply)
 }
 
 impl Outgoing {
@@ -178,6 +251,7 @@ impl Outgoing {
         let mut request = Request::builder().method(self.method).uri(&endpoint.path).header("host", host);
         for (name, value) in &self.headers {
             let name = HeaderName::try_from(name).map_err(|error| format!("header {name:?}: {error}"))?;
+            let value = endpoint.undisguised(value);
             let value = HeaderValue::try_from(value).map_err(|error| format!("header {name}: {error}"))?;
             request = request.header(name, value);
         }

@@ -9,7 +9,7 @@
 //! - [`call`]: a request on its way, and what became of it.
 //! - [`pace`]: how long to wait, in virtual or real time.
 //! - [`sessions`]: who holds which session id.
-//! - [`player`]: the steps, one after another; [`verbs`]: what each of them does;
+//! - [`player`]: the steps, one after another; [`verbs`]: what each of them does; [`roles`]: by which tool of a server;
 //!   [`streams`]: listening, and answering what an upstream asks; [`faults`]: what goes wrong upstream.
 
 pub mod call;
@@ -19,6 +19,7 @@ pub mod envelope;
 pub mod faults;
 pub mod pace;
 pub mod player;
+pub mod roles;
 pub mod sessions;
 pub mod stage;
 pub mod streams;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     call::{Address, Call},
     cast,
-    client::{Outgoing, Reply},
+    client::{Endpoint, Kept, Outgoing, Reply},
     envelope::{self, Credentials},
     sessions::Sessions,
     stage::{Front, Stage},
@@ -46,6 +46,8 @@ pub struct Player<'s> {
     pub(super) stuck: BTreeSet<String>,
     /// Cursors by the label under which they are kept.
     pub(super) cursors: BTreeMap<String, String>,
+    /// Connections that are kept, by name.
+    connections: BTreeMap<String, Kept>,
     pub(super) rng: ChaCha8Rng,
     marks: Mint,
     ids: BTreeMap<(Actor, String), u64>,
@@ -79,6 +81,7 @@ impl<'s> Player<'s> {
             withdrawn: withdrawn(cell),
             stuck: BTreeSet::new(),
             cursors: BTreeMap::new(),
+            connections: BTreeMap::new(),
             rng: cast::rng(facts.seed, cell, "player"),
             marks: Mint::new(facts.seed, &domain),
             ids: BTreeMap::new(),
@@ -87,16 +90,20 @@ impl<'s> Player<'s> {
         }
     }
 
-    /// Plays all steps.
-    pub async fn play(mut self) {
+    /// Plays all steps, and tells how long each of them took.
+    pub async fn play(mut self) -> BTreeMap<usize, Duration> {
+        let mut took = BTreeMap::new();
         for (number, step) in self.cell.scenario.steps.iter().enumerate() {
             if self.alone.is_some_and(|user| !self.belongs_to(&step.action, &step.expect, user)) {
                 continue;
             }
+            let began = self.elapsed();
             let outcome = self.act(number, step).await;
+            took.insert(number, self.elapsed().saturating_sub(began));
             self.stage.recorder.record(Event::Step { step: number, outcome });
         }
         self.stage.pace.settle().await;
+        took
     }
 
     /// Virtual or real time since the cell began.
@@ -144,6 +151,15 @@ impl<'s> Player<'s> {
             Value::Object(fields) => Value::Object(self.fill(actor, fields)),
             other => other.clone(),
         }
+    }
+
+    /// Sends one request of an actor on a connection that is kept under this name.
+    pub(super) fn send_on(&mut self, name: &str, address: Address, outgoing: Outgoing) -> Result<Call, Outcome> {
+        let kept = self.connections.entry(name.to_owned()).or_default().clone();
+        let endpoint = self.stage.endpoints.get(&address.route).ok_or(Outcome::Done)?;
+        let endpoint = Endpoint { kept: Some(kept), ..endpoint.clone() };
+        let outgoing = endpoint.address(outgoing);
+        Ok(Call::send(&self.stage.recorder, endpoint, address, outgoing))
     }
 
     /// Sends one request of an actor.

@@ -83,7 +83,7 @@ impl Stage {
         let news = Arc::new(Notify::new());
         let mut fakes = BTreeMap::new();
         let mut addresses = BTreeMap::new();
-        for (name, upstream) in &facts.scenario.upstreams {
+        for (name, upstream) in facts.scenario.upstreams.iter().filter(|(_, upstream)| !upstream.is_server()) {
             let settings = Settings {
                 name: name.clone(),
                 kind: upstream.kind.parse::<Kind>().map_err(|error| format!("upstream `{name}`: {error}"))?,

@@ -7,6 +7,7 @@ use super::{
     client::{Outgoing, Reply},
     envelope::{self, Credentials},
     player::{NoSession, Opening, Player},
+    roles,
     streams::Listener,
 };
 use crate::{
@@ -123,23 +124,27 @@ impl Player<'_> {
         let address = self.address(number, actor, route, Purpose::Step, Some(mark.clone()));
         let address = Address { upstream: upstream.clone(), ..address };
         let outgoing = envelope::post(&credentials, body);
-        let call = if request.asked.is_some() {
-            self.follow(address, outgoing, Reading::Everything)
-        } else {
-            self.send(address, outgoing)
+        let call = match (&request.asked, &request.connection) {
+            (Some(_), _) => self.follow(address, outgoing, Reading::Everything),
+            (None, Some(name)) => self.send_on(name, address, outgoing),
+            (None, None) => self.send(address, outgoing),
         };
         let mut call = call.map_err(NoSession)?;
         call.id = Some(id);
         let outcome = match (hold, &request.asked) {
             (_, Some(_)) => self.until_asked(&mut call).await,
             (Some(_), None) => self.parked(&mut call, upstream, &mark).await,
+            (None, None) if request.begun.is_some() => {
+                self.stage.pace.within(call.went()).await;
+                Outcome::Begun { exchange: call.exchange }
+            }
             (None, None) => call.outcome(self.stage.pace).await,
         };
         if let Some(label) = &request.keep {
             let cursor = call.known().and_then(|reply| cursor(reply.as_ref().ok()?));
             self.cursors.extend(cursor.map(|cursor| (label.value.clone(), cursor)));
         }
-        if let Some(label) = held.as_ref().or(request.asked.as_ref()) {
+        if let Some(label) = request.label() {
             if held.is_some() && matches!(outcome, Outcome::NoAnswer { .. }) {
                 self.stuck.insert(label.value.clone());
             }
@@ -158,7 +163,10 @@ impl Player<'_> {
                 (what.method(), envelope::list(cursor.map(|cursor| cursor.map_or(NO_CURSOR, String::as_str))))
             }
             RequestKind::Call { tool, arguments } => {
-                ("tools/call", envelope::tool_call(&self.told(request, tool), &self.fill(actor, arguments)))
+                let told = self.told(request, tool);
+                let (tool, arguments) =
+                    roles::played(self.facts, &request.upstream, &told, self.fill(actor, arguments));
+                ("tools/call", envelope::tool_call(&tool, &arguments))
             }
             RequestKind::Get { prompt, arguments } => {
                 ("prompts/get", envelope::tool_call(&self.told(request, prompt), &self.fill(actor, arguments)))
@@ -404,7 +412,10 @@ impl Player<'_> {
             Raw::Post { method, tool, arguments } => (method, tool, self.fill(&send.actor, arguments)),
         };
         let params = match tool {
-            Some(tool) => envelope::tool_call(tool, &arguments),
+            Some(tool) => {
+                let (tool, arguments) = roles::played(self.facts, &send.upstream, tool, arguments);
+                envelope::tool_call(&tool, &arguments)
+            }
             None if method == "initialize" && arguments.is_empty() => envelope::initialize(&self.facts.revision, None),
             None => arguments,
         };

@@ -8,7 +8,7 @@ use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, marks, r
 use crate::{
     scenario::{
         canary,
-        model::{Action, Actor, Expectation, Step, TextMatch},
+        model::{Action, Actor, Expectation, Request, RequestKind, Step, TextMatch},
         source::Spanned,
     },
     trace::{
@@ -50,7 +50,7 @@ impl<'i, 't> Promise<'i, 't> {
         if let Outcome::NoAnswer { exchange } = self.outcome {
             return vec![self.unanswered(*exchange)];
         }
-        if let Outcome::Parked { .. } | Outcome::AnsweredEarly { .. } = self.outcome {
+        if let Outcome::Parked { .. } | Outcome::AnsweredEarly { .. } | Outcome::Begun { .. } = self.outcome {
             return Vec::new(); // `await` judges the answer.
         }
         let mut findings: Vec<Finding> =
@@ -70,6 +70,8 @@ impl<'i, 't> Promise<'i, 't> {
         let finding = match &expectation.value {
             Expectation::Text(wanted) => self.text(wanted),
             Expectation::Error(wanted) => self.error(wanted),
+            Expectation::Answered { excludes } => self.answered(excludes),
+            Expectation::Before(label) => self.before(label),
             Expectation::Names { contains, excludes } => self.names(contains, excludes),
             Expectation::Told(wanted) => self.told_by_then(wanted),
             Expectation::Progress(wanted) => self.progress(*wanted),
@@ -158,7 +160,62 @@ impl<'i, 't> Promise<'i, 't> {
             Ok(response) => response,
             Err(finding) => return Some(*finding),
         };
-        self.matches(&rpc::text(&response), wanted)
+        self.matches(&self.said(&response), wanted)
+    }
+
+    /// The text of a result, where the profile of a server says that it stands.
+    fn said(&self, response: &serde_json::Value) -> String {
+        let facts = self.index.facts;
+        let role = self.request().and_then(|request| match &request.kind {
+            RequestKind::Call { tool, .. } => facts.role(&request.upstream, tool),
+            _ => None,
+        });
+        let Some(at) = role.and_then(|role| role.at.as_ref()) else { return rpc::text(response) };
+        match response.pointer(at) {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            other => other.map(serde_json::Value::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// The request whose answer this step takes.
+    fn request(&self) -> Option<&'t Request> {
+        match &self.step.action {
+            Action::Request(request) => Some(request),
+            Action::Await(label) => self.index.facts.scenario.steps.iter().find_map(|step| match &step.action {
+                Action::Request(request) if request.label().is_some_and(|own| own.value == label.value) => {
+                    Some(request)
+                }
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Any answer. What of it is another user's, other oracles see; what may not come back to oneself, the file says.
+    fn answered(&self, excludes: &[String]) -> Option<Finding> {
+        let Some(answer) = self.message().and_then(|message| message.answer) else {
+            let finding = self.finding(Kind::Interference, format!("{}'s connection broke", self.actor()));
+            return Some(finding.because("an answer", "nothing"));
+        };
+        let present = excludes.iter().map(|part| self.expand(part)).find(|part| answer.body.contains(part.as_str()))?;
+        let headline = format!("{} got what must not be in the answer", self.actor());
+        Some(self.finding(Kind::Leak, headline).because(format!("an answer without {present}"), rpc::brief(&answer)))
+    }
+
+    /// This answer came before that of a call that was begun earlier, which it need not wait for.
+    fn before(&self, label: &str) -> Option<Finding> {
+        let (own, slow) = (self.message()?, self.index.begun(label)?);
+        let (mine, theirs) = (own.answer?.at, slow.answer?.at);
+        // That the call is slow was seen when its role was tried.
+        (theirs < mine).then(|| {
+            let headline = format!("{}'s request stood behind {}'s", self.actor(), slow.actor);
+            let finding = self.finding(Kind::Interference, headline);
+            let finding = Finding { oracle: Oracle::Serialized, severity: Severity::Warning, ..finding };
+            finding.because(
+                "an answer that does not wait for the slow call",
+                "it came after the slow call's: the server serializes",
+            )
+        })
     }
 
     /// `text` against the file's condition, `$canary` forms replaced.
@@ -192,6 +249,8 @@ impl<'i, 't> Promise<'i, 't> {
     fn expand(&self, text: &str) -> String {
         let acting = self.message().map(|m| m.actor.clone());
         let acting = acting.unwrap_or_else(|| Actor { user: String::new(), client: Actor::MAIN.into() });
+        let account = self.index.facts.account(&acting.user).unwrap_or(canary::ACCOUNT);
+        let text = &text.replace(canary::ACCOUNT, account);
         canary::expand(text, &acting, |who, series| self.index.facts.canary(who, series).map(str::to_owned))
     }
 

@@ -17,6 +17,7 @@
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
+//! - [`observed`]: what a trace must show before it counts as judged.
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
 //! - [`marks`]: texts of two runs made comparable.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
@@ -32,6 +33,7 @@ pub mod identity;
 pub mod leak;
 pub mod marks;
 pub mod noninterference;
+pub mod observed;
 pub mod refusal;
 pub mod rpc;
 pub mod secrets;
@@ -41,6 +43,7 @@ pub mod streams;
 mod violations;
 
 pub use finding::{Finding, Kind, Oracle, Severity};
+pub use observed::not_observed;
 
 use crate::trace::{Index, Trace};
 
@@ -67,10 +70,4 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
 /// Judges a control run: a user alone must get what the file promises, or the suite is at fault.
 pub fn judge_alone(trace: &Trace) -> Vec<Finding> {
     expectations::judge(&Index::new(trace))
-}
-
-/// Whether anything was verified at all: some step has an answer.
-pub fn saw_an_answer(trace: &Trace) -> bool {
-    let index = Index::new(trace);
-    index.messages.values().any(|message| message.answer.is_some())
 }

@@ -73,7 +73,8 @@ impl Secrets {
             by_word.insert(token.clone(), (format!("the hub's own credential for `{upstream}`"), "hub".into()));
         }
         for (actor, key) in &index.facts.keys {
-            by_word.insert(key.clone(), (format!("the hub key of {actor}"), actor.clone()));
+            let what = if index.facts.server.is_some() { "token" } else { "hub key" };
+            by_word.insert(key.clone(), (format!("the {what} of {actor}"), actor.clone()));
         }
         for arrival in index.arrivals.values() {
             if let Some(session) = arrival.session {
@@ -118,17 +119,19 @@ impl Secrets {
     /// A line of the target's own log.
     fn logged(&self, index: &Index<'_>, at: usize, line: &str) -> Option<Finding> {
         let step = index.step_at(at);
-        let (what, owner, shown) = match self.sight.find(line).into_iter().next() {
+        let (shows, what, owner, shown) = match self.sight.find(line).into_iter().next() {
             Some(number) => {
                 let secret = &self.words[number];
-                (secret.what.clone(), secret.owner.clone(), line.replace(&secret.word, "<secret>"))
+                let shown = line.replace(&secret.word, "<secret>");
+                (secret.what.clone(), secret.what.clone(), secret.owner.clone(), shown)
             }
             None => {
                 let mark = index.marks_in(line).find(|mark| mark.kind == MarkKind::Canary)?;
-                (format!("mark {}", mark.text), mark.owner.user().unwrap_or("hub").to_owned(), line.to_owned())
+                let owner = mark.owner.user().unwrap_or("hub").to_owned();
+                (format!("data of {owner}"), format!("mark {}", mark.text), owner, line.to_owned())
             }
         };
-        let headline = format!("the log shows {what}");
+        let headline = format!("the log shows {shows}");
         let mut finding = Finding::new(Oracle::Secrets, Kind::Leak, step, at, headline);
         finding.crossing = Some(Crossing { what, owner, reached: "whoever reads the log".to_owned() });
         if index.facts.logs == Logs::NotPromised {

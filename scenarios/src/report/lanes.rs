@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     diagnostics::Style,
     oracles::{Finding, rpc},
+    scenario::model::Upstream,
     trace::{
         Event, Index, Purpose, Trace,
         index::{Owner, header},
@@ -83,7 +84,10 @@ impl<'t> Picture<'t> {
             }
         }
         lanes.sort();
-        lanes.push("hub".to_owned());
+        // A server that is asked directly is the target itself.
+        if !trace.facts.scenario.is_for_servers() {
+            lanes.push("hub".to_owned());
+        }
         lanes.extend(trace.facts.scenario.upstreams.keys().cloned());
         let names = index.marks.iter().filter_map(|mark| {
             let owner = match mark.owner {
@@ -127,8 +131,10 @@ impl<'t> Picture<'t> {
         self.lanes.iter().position(|lane| lane == name).unwrap_or_default()
     }
 
+    /// The lane of the target.
     fn hub(&self) -> usize {
-        self.lane("hub")
+        let name = if self.trace.facts.scenario.is_for_servers() { Upstream::SERVER } else { "hub" };
+        self.lane(name)
     }
 
     fn row(&self, at: usize, event: &Event) -> Option<Row> {

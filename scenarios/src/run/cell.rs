@@ -1,6 +1,6 @@
 //! One cell: played through the target with everybody, then for each user alone, then judged.
 
-use std::io;
+use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 use tracing::subscriber::DefaultGuard;
@@ -54,7 +54,7 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
     if options.mode == Mode::Socket && (moves_clock || needs_clock) {
         return Some("needs `clock`: over sockets nobody can move the target's clock".to_owned());
     }
-    options.target.declines(cell)
+    options.target.declines(cell, options.destructive)
 }
 
 fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
@@ -72,8 +72,10 @@ pub(crate) fn traces(cell: &Cell, options: &Options, control: Control) -> Result
     let promises = target.promises_in(cell, options)?;
     let among = Setting { front: Front::Target(target.clone()), promises, alone: None };
     let trace = among.play(cell, options)?;
+    // A server was tried by one user alone before; what it remembers from another play would differ for no reason of its own.
+    let controlled = control == Control::EveryUser && !cell.scenario.is_for_servers();
     let mut alone = Vec::new();
-    for user in cell.scenario.users.keys().filter(|_| control == Control::EveryUser) {
+    for user in cell.scenario.users.keys().filter(|_| controlled) {
         let by_itself = Setting { front: Front::Nothing, promises: nothing(), alone: Some(user) };
         alone.push(by_itself.play(cell, options)?);
     }
@@ -89,6 +91,7 @@ fn nothing() -> Promises {
         logs: Logs::NotPromised,
         answers: Answers::Alike,
         naming: "{name}".to_owned(),
+        server: None,
     }
 }
 
@@ -109,8 +112,8 @@ fn verdict(trace: &Trace, findings: Vec<Finding>) -> Verdict {
     if !findings.is_empty() {
         return Verdict::Warn { findings };
     }
-    if !oracles::saw_an_answer(trace) {
-        return Verdict::NotObserved { reason: "no step was answered, so nothing was verified".into() };
+    if let Some(reason) = oracles::not_observed(trace) {
+        return Verdict::NotObserved { reason };
     }
     Verdict::Pass
 }
@@ -126,11 +129,16 @@ pub(crate) struct Setting<'u> {
 impl Setting<'_> {
     /// Plays it. The error is why it could not be played, in words.
     pub(crate) fn play(&self, cell: &Cell, options: &Options) -> Result<Trace, String> {
+        self.timed(cell, options).map(|(trace, _)| trace)
+    }
+
+    /// Plays it, and tells how long each step took. No trace holds a time: nothing is judged by it.
+    pub(crate) fn timed(&self, cell: &Cell, options: &Options) -> Result<(Trace, BTreeMap<usize, Duration>), String> {
         let pace = match options.mode {
             Mode::InProcess => Pace::Virtual,
             Mode::Socket => Pace::Real(options.patience),
         };
-        let seed = cell.seed(options.seed);
+        let seed = options.target.seed(cell, options.seed)?;
         let mut facts = cast::facts(cell, seed, &self.promises);
         let runtime = runtime(pace).map_err(|error| error.to_string())?;
         let recorder = Recorder::default();
@@ -138,14 +146,14 @@ impl Setting<'_> {
         let played = runtime.block_on(async {
             let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             facts.keys.extend(stage.keys.clone());
-            Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            let took = Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
             stage.close().await;
-            Ok::<(), String>(())
+            Ok::<_, String>(took)
         });
         drop(runtime);
         drop(log);
-        played?;
-        Ok(recorder.into_trace(facts))
+        let took = played?;
+        Ok((recorder.into_trace(facts), took))
     }
 }
 

@@ -19,6 +19,18 @@ pub struct Options {
     pub workers: NonZeroUsize,
     /// How long an answer may take over sockets.
     pub patience: Duration,
+    /// Whether roles of a server are played that change something for good.
+    pub destructive: Destructive,
+}
+
+/// Whether roles of a server are played that change something for good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Destructive {
+    /// They are not.
+    #[default]
+    Spared,
+    /// Whoever runs this has allowed it.
+    Allowed,
 }
 
 /// Over what kind of wire and clock a cell is played.
@@ -35,6 +47,14 @@ pub enum Mode {
 impl Default for Options {
     fn default() -> Self {
         let workers = NonZeroUsize::new(2).expect("two is not zero");
-        Self { target: Target::strict(), seed: 0, mode: Mode::InProcess, workers, patience: pace::PATIENCE }
+        let destructive = Destructive::Spared;
+        Self {
+            target: Target::strict(),
+            seed: 0,
+            mode: Mode::InProcess,
+            workers,
+            patience: pace::PATIENCE,
+            destructive,
+        }
     }
 }

@@ -44,7 +44,9 @@ pub fn plan(scenarios: &[Arc<Scenario>], options: &Options) -> Vec<Cell> {
         let revisions = if scenario.revisions.is_empty() { &Revision::ALL[..] } else { &scenario.revisions };
         for revision in revisions.iter().copied() {
             for credentials in &scenario.credentials {
-                let name = format!("{revision} {credentials}");
+                // A server is nobody's upstream: it is asked with its own accounts.
+                let name =
+                    if scenario.is_for_servers() { revision.to_string() } else { format!("{revision} {credentials}") };
                 let cell = Cell {
                     scenario: scenario.clone(),
                     name,

@@ -16,7 +16,7 @@ use super::{
     Cell, CellReport, Options, Verdict,
     cell::{self, Control},
 };
-use crate::oracles::Oracle;
+use crate::oracles::{Finding, Oracle, Severity};
 
 /// A target that could not be started so often in a row is not tried again.
 const MOST_FAILED_STARTS: usize = 4;
@@ -72,7 +72,8 @@ fn units(cells: &[Cell], options: &Options) -> Vec<Range<usize>> {
 /// The cell in which a request stood behind another's held call.
 fn stood_in_line(report: &CellReport) -> Option<String> {
     let findings = report.verdict.findings().iter();
-    findings.clone().any(|finding| finding.oracle == Oracle::Serialized).then(|| report.cell.clone())
+    let waited = |finding: &Finding| finding.oracle == Oracle::Serialized && finding.severity == Severity::Failure;
+    findings.clone().any(waited).then(|| report.cell.clone())
 }
 
 /// What earlier cells have shown of a target, so that a run does not wait for the same failure again and again.

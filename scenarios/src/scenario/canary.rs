@@ -6,6 +6,9 @@ use regex_lite::{Captures, Regex};
 
 use super::model::Actor;
 
+/// What stands in an expectation for the name that a server has for the account of whoever acts.
+pub const ACCOUNT: &str = "$account";
+
 /// Replaces every form in `text`. `lookup` gives the mark of an actor and a series (empty for the
 /// first); a form without a mark is left as it stands.
 pub fn expand(text: &str, acting: &Actor, lookup: impl Fn(&Actor, &str) -> Option<String>) -> String {

@@ -10,12 +10,20 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("clauses", false, "clauses of the registry that this file exercises"),
     ("seed-case", false, "the case of the mission document that this file restates"),
     ("users", true, "who takes part: a list of names, or a map with their clients and rights"),
-    ("upstreams", true, "the servers: a list of `db`, `github` and `jira`, or a map of names"),
+    (
+        "upstreams",
+        true,
+        "the servers: a list of `db`, `github` and `jira`, or a map of names; `[server]` alone is a target that is one",
+    ),
     ("groups", false, "routes on which the hub shows several upstreams as one: name and list; `all` is always there"),
     ("revisions", false, "protocol revisions in which it is played; all where left out"),
     ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
-    ("needs", false, "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache"),
+    (
+        "needs",
+        false,
+        "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache; a server: accounts, session-state, account-state",
+    ),
     (
         "limits",
         false,
@@ -33,8 +41,8 @@ pub const FILE: &[(&str, bool, &str)] = &[
 pub const VERBS: &[(&str, &[&str], &str)] = &[
     (
         "call",
-        &["as", "with", "via", "id", "held", "asked", "progress", "fault", "expect"],
-        "calls a tool, `upstream/tool`",
+        &["as", "with", "via", "id", "held", "begun", "asked", "progress", "connection", "fault", "expect"],
+        "calls a tool, `upstream/tool`; of a server a role, `server/remember`",
     ),
     (
         "list",
@@ -76,6 +84,8 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
 pub const EXPECT: &[(&str, &str)] = &[
     ("text", "the text of the result: what it contains, a map with `contains`, `excludes` or `exactly`, or `any`"),
     ("error", "the call fails, with a message: as `text`"),
+    ("answered", "`anyhow`: an answer comes, a result or an error; or a map with `excludes`, what must not be in it"),
+    ("before", "the answer comes before that of the call with this label, which was begun earlier"),
     ("tools", "names in a list of tools: `contains`, `excludes`; `db/echo` is `db`'s tool in the list of a group"),
     ("names", "the same for any list; resources and templates by their URIs"),
     ("refused", "the access is refused, for this reason"),
@@ -101,7 +111,17 @@ pub const REFUSALS: &[&str] = &[
 /// Credential modes.
 pub const CREDENTIALS: &[&str] = &["per-user", "shared", "none"];
 /// Needs of a scenario.
-pub const NEEDS: &[&str] = &["clock", "limits", "keys", "routes", "groups", "rights", "cache"];
+pub const NEEDS: &[&str] =
+    &["clock", "limits", "keys", "routes", "groups", "rights", "cache", "accounts", "session-state", "account-state"];
+/// What a server can be asked to do: name, whether a value goes with it, what it is.
+pub const ROLES: &[(&str, bool, &str)] = &[
+    ("remember", true, "stores a value, for the session or for the account"),
+    ("recall", false, "gives back what was stored"),
+    ("list", false, "lists what the caller has stored"),
+    ("whoami", false, "says whose account the caller uses"),
+    ("echo", true, "gives its value back"),
+    ("slow", false, "takes much longer than an echo"),
+];
 /// The group of all upstreams, which is always there.
 pub const ALL: &str = "all";
 /// Faults of an upstream.

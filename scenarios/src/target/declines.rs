@@ -1,24 +1,27 @@
-//! Which cells a hub is not asked, and why: what it cannot do is not applicable, never silently green.
+//! Which cells a hub or a server is not asked, and why: what it cannot do is not applicable, never silently green.
 
-use super::file::{HubFile, words};
+use super::{
+    file::{HubFile, Program, ServerFile, words},
+    trial,
+};
 use crate::{
-    run::Cell,
+    run::{Cell, options::Destructive},
     scenario::model::{
         Action, Expectation, ListKind, Need, Reference, Refusal, RequestKind, Scenario, ServiceCredential,
         SessionChoice, TokenChoice,
     },
+    trace::facts::State,
 };
 
 impl HubFile {
     /// The reason why the cell is not applicable; `None` where it is played.
     pub fn declines(&self, cell: &Cell) -> Option<String> {
-        let id = &cell.scenario.id.value;
-        if let Some((_, reason)) = self.excluded.iter().find(|(pattern, _)| pattern.is_match(id)) {
-            return Some(format!("excluded: {reason}"));
+        if let Some(reason) = self.program.excludes(&cell.scenario) {
+            return Some(reason);
         }
         let needs = cell.scenario.needs.iter().map(|need| need_name(need.value));
         for need in needs {
-            if let Some(reason) = self.unsupported.get(need) {
+            if let Some(reason) = self.program.unsupported.get(need) {
                 return Some(format!("needs `{need}`: {reason}"));
             }
             if !self.supports.iter().any(|name| name == need) {
@@ -27,7 +30,68 @@ impl HubFile {
         }
         let wanted = [cell.credentials.to_string(), cell.revision.to_string()];
         let wanted = wanted.iter().map(String::as_str).chain(features(&cell.scenario));
-        wanted.filter_map(|name| Some(format!("needs `{name}`: {}", self.unsupported.get(name)?))).next()
+        self.program.lacks(wanted)
+    }
+}
+
+impl Program {
+    fn excludes(&self, scenario: &Scenario) -> Option<String> {
+        let (_, reason) = self.excluded.iter().find(|(pattern, _)| pattern.is_match(&scenario.id.value))?;
+        Some(format!("excluded: {reason}"))
+    }
+
+    /// The first of these capabilities that it does not have, with the reason.
+    fn lacks<'n>(&self, mut wanted: impl Iterator<Item = &'n str>) -> Option<String> {
+        wanted.find_map(|name| Some(format!("needs `{name}`: {}", self.unsupported.get(name)?)))
+    }
+}
+
+impl ServerFile {
+    /// The reason why the cell is not applicable; `None` where it is played.
+    pub fn declines(&self, cell: &Cell, destructive: Destructive) -> Option<String> {
+        let scenario = &cell.scenario;
+        if !scenario.is_for_servers() {
+            return Some("it needs a hub, and this target is a server".to_owned());
+        }
+        let roles = scenario.steps.iter().filter_map(trial::role);
+        let revision = cell.revision.to_string();
+        let wanted = [revision.as_str()].into_iter().chain(features(scenario));
+        let needs = scenario.needs.iter().filter_map(|need| self.misses(need.value)).next();
+        let excluded = self.program.excludes(scenario).or(needs);
+        excluded
+            .or_else(|| roles.filter_map(|role| self.spares(role, destructive)).next())
+            .or_else(|| self.program.lacks(wanted))
+    }
+
+    /// Whether it has accounts; otherwise sessions are the users.
+    pub fn accounts(&self) -> bool {
+        !self.program.tokens.is_empty()
+    }
+
+    /// Why a role is not played; `None` where it is.
+    pub fn spares(&self, role: &str, destructive: Destructive) -> Option<String> {
+        let mapped = self.program.promises.server.as_ref().is_some_and(|server| server.roles.contains_key(role));
+        if !mapped {
+            return Some(format!("needs the role `{role}`, which the target file does not map"));
+        }
+        let spared = destructive == Destructive::Spared && self.destructive.contains(role);
+        spared.then(|| format!("the role `{role}` changes something for good; `--allow-destructive` plays it"))
+    }
+
+    fn misses(&self, need: Need) -> Option<String> {
+        let state = self.program.promises.server.as_ref().and_then(|server| server.state);
+        match need {
+            Need::Accounts if !self.accounts() => {
+                Some("needs `accounts`, and the target file names none: there sessions are the users".to_owned())
+            }
+            Need::SessionState if state != Some(State::Session) => {
+                Some("needs `state: session`, which the target file does not promise".to_owned())
+            }
+            Need::AccountState if state != Some(State::Account) => {
+                Some("needs `state: account`, which the target file does not promise".to_owned())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -40,6 +104,9 @@ fn need_name(need: Need) -> &'static str {
         Need::Groups => "groups",
         Need::Rights => "rights",
         Need::Cache => "cache",
+        Need::Accounts => "accounts",
+        Need::SessionState => "session-state",
+        Need::AccountState => "account-state",
     }
 }
 

@@ -2,16 +2,22 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use rand::{TryRng, rngs::SysRng};
+
 use super::{
     Promises, Provision, Running,
-    file::{self, HubFile, model::Naming},
+    file::{self, HubFile, ServerFile, TargetFile, model::Naming},
     naming,
     reference::{Reference, UnknownIsolation},
+    trial,
 };
 use crate::{
     diagnostics::Diagnostic,
-    run::{Cell, Options},
-    scenario::{model::Need, source::Source},
+    run::{Cell, Options, options::Destructive},
+    scenario::{
+        model::{Need, Scenario},
+        source::Source,
+    },
 };
 
 /// What is judged.
@@ -21,6 +27,8 @@ pub enum Target {
     Reference(Reference),
     /// A hub that a target file describes.
     Hub(Arc<HubFile>),
+    /// A server that a target file describes, asked with no hub between.
+    Server(Arc<ServerFile>),
 }
 
 /// Why a target file cannot be used.
@@ -55,7 +63,10 @@ impl Target {
             fs::read_to_string(path).map_err(|error| Unusable::Unread(format!("{}: {error}", path.display())))?;
         let source = Source { path: path.display().to_string().into(), text: text.into() };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        file::load(&source, folder).map(|file| Self::Hub(Arc::new(file))).map_err(Unusable::Invalid)
+        match file::load(&source, folder).map_err(Unusable::Invalid)? {
+            TargetFile::Hub(file) => Ok(Self::Hub(Arc::new(file))),
+            TargetFile::Server(file) => Ok(Self::Server(Arc::new(file))),
+        }
     }
 
     /// Whether it is somebody else's program, which is only reached over sockets.
@@ -67,7 +78,8 @@ impl Target {
     pub fn title(&self) -> &str {
         match self {
             Self::Reference(reference) => reference.title(),
-            Self::Hub(file) => &file.name,
+            Self::Hub(file) => &file.program.name,
+            Self::Server(file) => &file.program.name,
         }
     }
 
@@ -75,14 +87,16 @@ impl Target {
     pub fn promises(&self) -> Promises {
         match self {
             Self::Reference(reference) => reference.promises(),
-            Self::Hub(file) => file.promises.clone(),
+            Self::Hub(file) => file.program.promises.clone(),
+            Self::Server(file) => file.program.promises.clone(),
         }
     }
 
-    /// What it promises in this cell, with its naming learned where the cell needs it.
+    /// What it promises in this cell: with its naming learned where the cell needs it, and its roles tried out before
+    /// anything is judged by them.
     ///
     /// # Errors
-    /// Why its naming cannot be learned.
+    /// Why its naming cannot be learned, or which role does not work even for one user alone.
     pub fn promises_in(&self, cell: &Cell, options: &Options) -> Result<Promises, String> {
         let promises = self.promises();
         let merged = cell.scenario.needs.iter().any(|need| need.value == Need::Groups);
@@ -91,15 +105,40 @@ impl Target {
                 let learned = file.learned.get_or_init(|| naming::learn(file, options));
                 Ok(Promises { naming: learned.clone()?, ..promises })
             }
+            Self::Server(file) => {
+                trial::passed(file, &cell.scenario, options)?;
+                Ok(promises)
+            }
             _ => Ok(promises),
         }
     }
 
     /// Why it cannot be asked to play this cell; `None` where it can.
-    pub fn declines(&self, cell: &Cell) -> Option<String> {
+    pub fn declines(&self, cell: &Cell, destructive: Destructive) -> Option<String> {
         match self {
+            Self::Server(file) => file.declines(cell, destructive),
+            _ if cell.scenario.is_for_servers() => {
+                Some("it asks a server directly, and this target is a hub".to_owned())
+            }
             Self::Reference(_) => None,
             Self::Hub(file) => file.declines(cell),
+        }
+    }
+
+    /// Whether a run against it plays this scenario where none is named: there is a set for hubs and one for servers.
+    pub fn plays(&self, scenario: &Scenario) -> bool {
+        scenario.is_for_servers() == matches!(self, Self::Server(_))
+    }
+
+    /// The seed of everything that is invented for one play of a cell. A server may remember what it was told in an
+    /// earlier run, so that marks for it are never the same twice.
+    ///
+    /// # Errors
+    /// That the system gives no randomness.
+    pub fn seed(&self, cell: &Cell, seed: u64) -> Result<u64, String> {
+        match self {
+            Self::Server(_) => SysRng.try_next_u64().map_err(|error| format!("no randomness: {error}")),
+            _ => Ok(cell.seed(seed)),
         }
     }
 
@@ -110,7 +149,8 @@ impl Target {
     pub async fn start(&self, provision: &Provision<'_>) -> Result<Running, String> {
         match self {
             Self::Reference(reference) => reference.start(provision).await,
-            Self::Hub(file) => file.start(provision).await,
+            Self::Hub(file) => file.program.start(provision).await,
+            Self::Server(file) => file.program.start(provision).await,
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn learn(file: &Arc<HubFile>, options: &Options) -> Result<String, St
     let cell = cell.ok_or("the target file declines every way of asking for the list")?;
     let front = Front::Target(Target::Hub(file.clone()));
     let options = &Options { mode: Mode::Socket, ..options.clone() };
-    let trace = Setting { front, promises: file.promises.clone(), alone: None }.play(cell, options)?;
+    let trace = Setting { front, promises: file.program.promises.clone(), alone: None }.play(cell, options)?;
     let index = Index::new(&trace);
     let answer = index.exchange_of(0).and_then(|exchange| index.message_of(exchange)?.answer);
     let answer = answer.ok_or("naming: no list came from `reach.all`")?;

@@ -10,7 +10,7 @@ use crate::{
     engine::client::{Endpoint, Wire},
     trace::{
         Facts,
-        facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
+        facts::{Answers, IdentityHeaders, Logs, Refusals, Server, Sharing},
         recorder::Recorder,
     },
 };
@@ -30,11 +30,32 @@ pub struct Promises {
     pub answers: Answers,
     /// How it names what belongs to one of several upstreams: `{upstream}__{name}`.
     pub naming: String,
+    /// The profile of a server that is asked with no hub between.
+    pub server: Option<Server>,
 }
 
 impl Promises {
     /// What a target could promise and does not, for the head of a report: it is never silently green.
     pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        if self.server.is_some() {
+            missing.push("a ledger: what a real server does inside is seen only in its answers");
+        } else {
+            missing.extend(self.missing_of_a_hub());
+        }
+        if self.refusals == Refusals::Similar {
+            missing.push("equal refusals: different ones are warned of");
+        }
+        if self.logs == Logs::NotPromised {
+            missing.push("a log without secrets: warned of");
+        }
+        if self.answers == Answers::Alike && self.server.is_none() {
+            missing.push("answers as the upstream wrote them: texts and names are compared");
+        }
+        missing
+    }
+
+    fn missing_of_a_hub(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         missing.extend(match self.sharing {
             Sharing::PerSession => None,
@@ -43,15 +64,6 @@ impl Promises {
         });
         if self.identity_headers == IdentityHeaders::NotPromised {
             missing.push("identity headers: not checked");
-        }
-        if self.refusals == Refusals::Similar {
-            missing.push("equal refusals: different ones are warned of");
-        }
-        if self.logs == Logs::NotPromised {
-            missing.push("a log without secrets: warned of");
-        }
-        if self.answers == Answers::Alike {
-            missing.push("answers as the upstream wrote them: texts and names are compared");
         }
         missing
     }

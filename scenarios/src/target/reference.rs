@@ -76,6 +76,7 @@ impl Reference {
             logs: Logs::Promised,
             answers: Answers::Verbatim,
             naming: "{upstream}__{name}".to_owned(),
+            server: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A hub that a target file describes, started for one cell: a room of its own, files, process, users, routes.
+//! A program that a target file describes, started for one cell: a room of its own, files, process, users, routes.
 
 use std::{fs, time::Duration};
 
@@ -9,9 +9,8 @@ use tempfile::TempDir;
 use super::{
     Guest, Provision, Running,
     file::{
-        HubFile,
         fill::{Values, fill},
-        model::{Life, Ready, Start},
+        model::{Life, Program, Ready, Start},
         template,
     },
     ports,
@@ -26,13 +25,14 @@ use crate::{
         grammar,
         source::{Span, Spanned},
     },
+    trace::recorder::{Disguise, Secret},
 };
 
 /// What went wrong, at its line of the target file.
 pub type Trouble = Box<Diagnostic>;
 
-impl HubFile {
-    /// Starts the hub and tells it everything.
+impl Program {
+    /// Starts it and tells it everything.
     ///
     /// # Errors
     /// The first thing that did not work, in words.
@@ -59,11 +59,12 @@ fn told(trouble: &Diagnostic) -> String {
 /// Where one cell's hub lives: its folder, its port, and everything that it may be told.
 #[derive(Debug)]
 pub struct Room<'p> {
-    file: &'p HubFile,
+    file: &'p Program,
     provision: &'p Provision<'p>,
     folder: TempDir,
     values: Values,
     context: Value,
+    disguises: Vec<Disguise>,
 }
 
 impl<'p> Room<'p> {
@@ -71,8 +72,8 @@ impl<'p> Room<'p> {
     ///
     /// # Errors
     /// Where there is no folder or no port to be had.
-    pub fn open(file: &'p HubFile, provision: &'p Provision<'p>) -> Result<Self, Trouble> {
-        let failed = |error: std::io::Error| Self::at_top(file, "T040", format!("no room for the hub: {error}"));
+    pub fn open(file: &'p Program, provision: &'p Provision<'p>) -> Result<Self, Trouble> {
+        let failed = |error: std::io::Error| Self::at_top(file, "T040", format!("no room for it: {error}"));
         let folder = tempfile::Builder::new().prefix("crosstalk-").tempdir().map_err(failed)?;
         let facts = provision.facts;
         let mut values = Values::new();
@@ -92,11 +93,15 @@ impl<'p> Room<'p> {
         set("secret", secret(provision.seed));
         set("revision", facts.revision.clone());
         set("credentials", facts.credentials.to_string());
+        let disguises = disguises(file, provision);
+        for disguise in &disguises {
+            provision.recorder.disguise(disguise.clone());
+        }
         let context = template::context(provision, &values);
-        Ok(Self { file, provision, folder, values, context })
+        Ok(Self { file, provision, folder, values, context, disguises })
     }
 
-    fn at_top(file: &HubFile, code: &str, message: impl Into<String>) -> Trouble {
+    fn at_top(file: &Program, code: &str, message: impl Into<String>) -> Trouble {
         Box::new(Diagnostic::error(code, message, &file.source, Span { start: 0, end: 1 }))
     }
 
@@ -107,6 +112,9 @@ impl<'p> Room<'p> {
             if let Some(value) = self.values.get(name) {
                 text = text.replace(value, &format!("{{{name}}}"));
             }
+        }
+        for Disguise { shown, secret } in &self.disguises {
+            text = text.replace(&secret.0, shown);
         }
         text
     }
@@ -221,10 +229,11 @@ impl<'p> Room<'p> {
             let Some(line) = line else { return Ok(()) };
             let value = line.value.replace(&format!("{{{placeholder}}}"), name);
             let endpoint = self.endpoint(&Spanned::new(value, line.span))?;
-            endpoints.insert(name.to_owned(), Endpoint { header: reach.header.clone(), ..endpoint });
+            let (header, disguises) = (reach.header.clone(), self.disguises.clone());
+            endpoints.insert(name.to_owned(), Endpoint { header, disguises, ..endpoint });
             Ok::<(), Trouble>(())
         };
-        for upstream in self.provision.upstreams.keys() {
+        for upstream in self.provision.facts.scenario.upstreams.keys() {
             add(&reach.upstream, "upstream", upstream)?;
         }
         for group in self.provision.facts.scenario.groups.keys() {
@@ -254,6 +263,16 @@ impl<'p> Room<'p> {
         };
         Guest { process, farewell, folder: self.folder }
     }
+}
+
+/// The tokens of real accounts, and the keys of this cell that stand for them.
+fn disguises(file: &Program, provision: &Provision<'_>) -> Vec<Disguise> {
+    let keys = &provision.facts.keys;
+    let of_user = |(user, secret): (&String, &Secret)| {
+        let mut of_clients = keys.iter().filter(|(actor, _)| actor.split('.').next() == Some(user.as_str()));
+        Some(Disguise { shown: of_clients.next()?.1.clone(), secret: secret.clone() })
+    };
+    file.tokens.iter().filter_map(of_user).collect()
 }
 
 /// A line that asks for what is not there.

@@ -86,6 +86,27 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Replaces a word in everything that came from outside.
+    pub(super) fn replace(&mut self, word: &str, by: &str) {
+        let texts: Vec<&mut String> = match self {
+            Self::Sent { headers, body, .. }
+            | Self::Heard { headers, body, .. }
+            | Self::Received { headers, body, .. } => {
+                headers.iter_mut().map(|(_, value)| value).chain([body]).collect()
+            }
+            Self::Broken { reason, .. } => vec![reason],
+            Self::Log { line } => vec![line],
+            Self::Upstream(_) | Self::Step { .. } | Self::Clock { .. } => Vec::new(),
+        };
+        for text in texts {
+            if text.contains(word) {
+                *text = text.replace(word, by);
+            }
+        }
+    }
+}
+
 /// Why an actor sent a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -114,6 +135,11 @@ pub enum Outcome {
     },
     /// A held call was answered before it reached the upstream; `await` will show how.
     AnsweredEarly {
+        /// The call's exchange.
+        exchange: Exchange,
+    },
+    /// The call was sent, and nobody waited for its answer; `await` will.
+    Begun {
         /// The call's exchange.
         exchange: Exchange,
     },

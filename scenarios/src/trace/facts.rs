@@ -1,10 +1,12 @@
 //! The declared facts that open a trace: who takes part, with which secrets, under which promises.
 //!
-//! The secrets are the harness's own inventions for one cell; nothing of a real account is ever here.
+//! The secrets are the harness's own inventions for one cell; nothing of a real account is ever here. Where a server is
+//! asked with real accounts, a key invented here stands for each token in everything that is written down.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::scenario::model::{Actor, CredentialMode, Scenario};
 
@@ -43,6 +45,42 @@ pub struct Facts {
     pub service_tokens: BTreeMap<String, String>,
     /// The marks of `$canary` forms.
     pub canaries: Vec<Canary>,
+    /// What a server that is asked with no hub between says of itself; `None` where a hub is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Server>,
+}
+
+/// The profile of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Which tool plays each role.
+    pub roles: BTreeMap<String, Role>,
+    /// What it promises to keep what it is told for; `None` where it keeps nothing.
+    pub state: Option<State>,
+    /// The users that have accounts, and what `whoami` must say of each, where that is known. Empty: there are no
+    /// accounts, and sessions are the users.
+    pub accounts: BTreeMap<String, Option<String>>,
+}
+
+/// The tool that plays a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Role {
+    /// Its name.
+    pub tool: String,
+    /// Its arguments; `{value}` in a text is what the scenario gives.
+    pub with: Map<String, Value>,
+    /// Where in the response the text stands, as a JSON pointer; in its content where nothing is said.
+    pub at: Option<String>,
+}
+
+/// What a server promises to keep a value for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// The session that stored it, and no other.
+    Session,
+    /// Every session of the account that stored it, and no other account.
+    Account,
 }
 
 /// What a target promises to keep apart.
@@ -128,6 +166,17 @@ impl Facts {
     /// The mark of a `$canary` form: `who` names an actor (`alice`, `alice.phone`), `series` is empty for the first.
     pub fn canary(&self, who: &Actor, series: &str) -> Option<&str> {
         self.canaries.iter().find(|c| c.actor == *who && c.series == series).map(|c| c.mark.as_str())
+    }
+
+    /// The tool that plays a role; `None` for the tool of a fake.
+    pub fn role(&self, upstream: &str, name: &str) -> Option<&Role> {
+        let asked = self.scenario.upstreams.get(upstream)?.is_server();
+        self.server.as_ref().filter(|_| asked)?.roles.get(name)
+    }
+
+    /// What the server must call a user, where it has accounts and their names are known.
+    pub fn account(&self, user: &str) -> Option<&str> {
+        self.server.as_ref()?.accounts.get(user)?.as_deref()
     }
 
     /// The user to whom an upstream token was given; `None` for the service credential and unknown ones.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use fake_upstreams::{Basis, Entry};
 
 use super::{Event, Exchange, Facts, Purpose, Trace, event::Outcome, sight::Sight};
-use crate::scenario::model::Actor;
+use crate::scenario::model::{Action, Actor};
 
 /// A trace, looked up.
 #[derive(Debug)]
@@ -224,6 +224,15 @@ impl<'t> Index<'t> {
         self.messages.get(&exchange)
     }
 
+    /// The message of the call that was begun under this label.
+    pub fn begun(&self, label: &str) -> Option<&Message<'t>> {
+        let step = self.facts.scenario.steps.iter().position(|step| match &step.action {
+            Action::Request(request) => request.begun.as_ref().is_some_and(|begun| begun.value == label),
+            _ => false,
+        })?;
+        self.message_of(self.exchange_of(step)?)
+    }
+
     /// The step that was being played at an event; the last one for what came after all of them.
     pub fn step_at(&self, at: usize) -> usize {
         let playing = self.step_ends.iter().find(|(_, end)| **end > at).or_else(|| self.step_ends.iter().next_back());
@@ -236,6 +245,7 @@ impl<'t> Index<'t> {
             Outcome::Answered { exchange }
             | Outcome::Parked { exchange }
             | Outcome::AnsweredEarly { exchange }
+            | Outcome::Begun { exchange }
             | Outcome::NoAnswer { exchange }
             | Outcome::Broken { exchange } => Some(*exchange),
             Outcome::Withdrawn | Outcome::Done => None,

@@ -53,6 +53,8 @@ impl Lowering<'_> {
         match name {
             "text" => self.text_match(node).map(Expectation::Text),
             "error" => self.text_match(node).map(Expectation::Error),
+            "answered" => self.answered(node),
+            "before" => self.text(node, "a label").map(|label| Expectation::Before(label.value)),
             "tools" | "names" => {
                 let mut fields = self.map(node, "a condition on a list")?;
                 let mut names = |key| fields.take(key).map(|node| self.texts(node, "a name")).unwrap_or_default();
@@ -76,6 +78,19 @@ impl Lowering<'_> {
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
         }
+    }
+
+    /// `anyhow`, or a map with `excludes`.
+    fn answered(&mut self, node: &Node) -> Option<Expectation> {
+        let Value::Map(_) = &node.value else {
+            let anyhow = self.word(node, "answer", &[("anyhow", Vec::new())]);
+            return anyhow.map(|excludes| Expectation::Answered { excludes });
+        };
+        let mut fields = self.map(node, "a condition on an answer")?;
+        let excludes = self.required(&mut fields, "excludes", "a condition on an answer");
+        let excludes = excludes.map(|node| self.texts(node, "a part of the answer")).unwrap_or_default();
+        self.finish(&fields, "a condition on an answer");
+        Some(Expectation::Answered { excludes: excludes.into_iter().map(|text| text.value).collect() })
     }
 
     /// `any`, a text or list that it contains, or a map with `contains`, `excludes` or `exactly`.
@@ -115,7 +130,7 @@ fn fits(name: &str, verb: &str) -> bool {
         "open" => matches!(name, "status" | "refused"),
         "answer" => name == "status",
         "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers" | "told"),
-        "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told"),
+        "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told" | "before"),
         "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "told"),
         _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress" | "told"),
     }

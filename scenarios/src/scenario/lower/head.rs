@@ -24,6 +24,9 @@ const NEEDS: &[(&str, Need)] = &[
     ("groups", Need::Groups),
     ("rights", Need::Rights),
     ("cache", Need::Cache),
+    ("accounts", Need::Accounts),
+    ("session-state", Need::SessionState),
+    ("account-state", Need::AccountState),
 ];
 
 impl Lowering<'_> {
@@ -324,9 +327,11 @@ impl Lowering<'_> {
     }
 
     fn kind(&mut self, name: Spanned<String>) -> String {
-        let known = Kind::ALL.map(|kind| kind.to_string());
+        let known: Vec<String> =
+            Kind::ALL.iter().map(ToString::to_string).chain([Upstream::SERVER.to_owned()]).collect();
         if !known.contains(&name.value) {
-            self.unknown("S036", &name, "fake upstream", &known.each_ref().map(String::as_str));
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            self.unknown("S036", &name, "upstream kind", &known);
         }
         name.value
     }

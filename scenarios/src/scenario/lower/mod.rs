@@ -3,16 +3,18 @@
 //! - [`fields`]: the keys of a map, known and unknown.
 //! - [`head`]: everything above `steps`; [`steps`]: the verbs; [`expect`]: what must come.
 //! - [`words`]: single values: names, durations, enums.
-//! - [`whole`]: what only shows when all steps are known.
+//! - [`whole`]: what only shows when all steps are known; [`server`]: what a server can be asked.
 
 mod expect;
 mod fields;
 mod head;
+mod server;
 mod steps;
 mod whole;
 mod words;
 
 pub(crate) use fields::Fields;
+pub(crate) use steps::json;
 pub use words::duration;
 
 use super::{

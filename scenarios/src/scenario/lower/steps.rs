@@ -134,10 +134,13 @@ impl Lowering<'_> {
         let arguments = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
         let progress = fields.take("progress").and_then(|node| self.request_id(node));
         let asked = fields.take("asked").and_then(|node| self.label(node));
+        let begun = fields.take("begun").and_then(|node| self.label(node));
+        let connection = fields.take("connection").and_then(|node| self.text(node, "`connection`"));
+        let connection = connection.map(|name| name.value);
         let (upstream, tool) = tool.unzip();
         let kind = tool.map(|tool| RequestKind::Call { tool, arguments });
         let request = self.request(upstream, kind, fields, cast)?;
-        Some(Action::Request(Request { progress, asked, ..request }))
+        Some(Action::Request(Request { progress, asked, begun, connection, ..request }))
     }
 
     fn list_of(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
@@ -332,10 +335,15 @@ impl Lowering<'_> {
 
     /// A tool of this upstream.
     fn tool_of(&mut self, upstream: &str, tool: &Spanned<String>, cast: &Cast<'_>) -> Option<String> {
-        let kind = cast.upstreams.get(upstream)?.kind.parse();
-        let known: Vec<&str> = kind.map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default();
+        let declared = cast.upstreams.get(upstream)?;
+        let kind = declared.kind.parse();
+        let (what, known): (&str, Vec<&str>) = if declared.is_server() {
+            ("role", grammar::ROLES.iter().map(|(role, ..)| *role).collect())
+        } else {
+            ("tool", kind.map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default())
+        };
         if !known.contains(&tool.value.as_str()) {
-            self.unknown("S048", tool, "tool", &known);
+            self.unknown("S048", tool, what, &known);
             return None;
         }
         Some(tool.value.clone())
@@ -461,7 +469,7 @@ impl Lowering<'_> {
 }
 
 /// A node as JSON.
-fn json(node: &Node) -> Json {
+pub(crate) fn json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(truth) => Json::Bool(*truth),

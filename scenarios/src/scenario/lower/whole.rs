@@ -18,6 +18,7 @@ impl Lowering<'_> {
         self.cursors(scenario);
         self.canaries(scenario);
         self.needs(scenario);
+        self.server(scenario);
     }
 
     /// Every label is held once before it is used, let go, and its answer taken once, unless its
@@ -27,7 +28,7 @@ impl Lowering<'_> {
         for step in &scenario.steps {
             match &step.action {
                 Action::Request(request) => {
-                    let Some(label) = request.held.as_ref().or(request.asked.as_ref()) else { continue };
+                    let Some(label) = request.label() else { continue };
                     if let (Some(held), Some(asked)) = (&request.held, &request.asked)
                         && held.value != asked.value
                     {

@@ -10,6 +10,13 @@ pub enum Expectation {
     Text(TextMatch),
     /// The call must fail with a JSON-RPC error or `isError` result whose message matches.
     Error(TextMatch),
+    /// Any answer, a result or an error, with none of these in it: what is another user's is the oracles' business.
+    Answered {
+        /// Must not be there.
+        excludes: Vec<String>,
+    },
+    /// The answer comes before that of the call with this label, which was begun before.
+    Before(String),
     /// The names (of tools and prompts) or URIs (of resources and templates) in a list; `db/echo` is a tool of `db` in
     /// a group's list, however the target names it there.
     Names {
@@ -41,7 +48,7 @@ pub enum Expectation {
     Canceled(u64),
 }
 
-/// A condition on a text. `$canary` forms are replaced before comparing.
+/// A condition on a text. `$canary` forms and `$account` are replaced before comparing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TextMatch {

@@ -65,10 +65,27 @@ pub struct User {
     pub span: Span,
 }
 
+impl Scenario {
+    /// Whether it asks a server directly: only a target that is a server can play it, and no hub.
+    pub fn is_for_servers(&self) -> bool {
+        self.upstreams.values().any(Upstream::is_server)
+    }
+}
+
+impl Upstream {
+    /// The kind of an upstream that is the target itself: its tools are roles.
+    pub const SERVER: &str = "server";
+
+    /// Whether it is the target itself, and no fake.
+    pub fn is_server(&self) -> bool {
+        self.kind == Self::SERVER
+    }
+}
+
 /// One fake upstream of the scenario. The kind is its name (`db`, `github`, `jira`) unless written out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
-    /// Which fake plays it: `db`, `github` or `jira`.
+    /// Which fake plays it: `db`, `github` or `jira`; or `server`, the target itself.
     pub kind: String,
     /// The hub also holds a service credential for it that no user may ever be served with.
     pub service_credential: ServiceCredential,
@@ -165,6 +182,12 @@ pub enum Need {
     Rights,
     /// The harness can let the target keep lists and resources for a while.
     Cache,
+    /// A server has two accounts.
+    Accounts,
+    /// A server promises to keep what it is told for a session alone.
+    SessionState,
+    /// A server promises to keep what it is told for an account.
+    AccountState,
 }
 
 /// Limits of the target, where the scenario sets them.

@@ -20,6 +20,7 @@ pub struct Step {
 }
 
 /// The closed list of verbs.
+#[expect(clippy::large_enum_variant, reason = "a scenario has a handful of steps, and most of them are requests")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -128,6 +129,8 @@ pub struct Request {
     pub id: Option<Value>,
     /// Park the call at the upstream under this label and go on.
     pub held: Option<Label>,
+    /// Go on under this label as soon as it was sent: a server holds nothing.
+    pub begun: Option<Label>,
     /// Go on under this label when the upstream has asked something on the call's stream.
     pub asked: Option<Label>,
     /// What an `initialize` says that its client can be asked; everything where the file does not say.
@@ -138,9 +141,16 @@ pub struct Request {
     pub keep: Option<Label>,
     /// What goes wrong upstream with exactly this call.
     pub fault: Option<Spanned<FaultSpec>>,
+    /// The name of a connection that is kept, and shared with everybody who names it; one of its own where none is.
+    pub connection: Option<String>,
 }
 
 impl Request {
+    /// The label under which it stays open when the step is over.
+    pub fn label(&self) -> Option<&Label> {
+        self.held.as_ref().or(self.begun.as_ref()).or(self.asked.as_ref())
+    }
+
     /// A request with nothing special about it.
     pub fn plain(actor: Actor, upstream: String, kind: RequestKind) -> Self {
         Self {
@@ -150,11 +160,13 @@ impl Request {
             kind,
             id: None,
             held: None,
+            begun: None,
             asked: None,
             offers: None,
             progress: None,
             keep: None,
             fault: None,
+            connection: None,
         }
     }
 }
@@ -287,6 +299,16 @@ pub enum Raw {
         /// Arguments for `tools/call`, otherwise the params.
         arguments: serde_json::Map<String, Value>,
     },
+}
+
+impl Raw {
+    /// The tool that it calls.
+    pub fn tool(&self) -> Option<&str> {
+        match self {
+            Self::Post { tool, .. } => tool.as_deref(),
+            Self::Get | Self::Delete => None,
+        }
+    }
 }
 
 /// Which session id a raw request carries.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{
     fill::placeholders,
-    model::{HubFile, Life, Naming, Reach, Ready, Start, Template, Written},
+    model::{HubFile, Life, Naming, Program, Provisioning, Reach, Ready, Start, TargetFile, Template, Written},
     words,
 };
 use crate::{
@@ -19,72 +19,91 @@ use crate::{
         tree::{Node, Value},
     },
     target::Promises,
-    trace::facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
+    trace::{
+        facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
+        recorder::Secret,
+    },
 };
 
 /// How long a hub may take to be ready, and to end, where the file says nothing.
 const WITHIN: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Loads a target file that describes a hub.
+/// Loads a target file: of a server where it has the key `server`, of a hub otherwise.
 ///
 /// # Errors
 /// Everything that is wrong with it and with its templates; a syntax error comes alone.
-pub fn load(source: &Source, folder: &Path) -> Result<HubFile, Vec<Diagnostic>> {
-    lowered(source, &Registry::default(), |lowering, root| Loading { lowering, folder }.file(root))
+pub fn load(source: &Source, folder: &Path) -> Result<TargetFile, Vec<Diagnostic>> {
+    lowered(source, &Registry::default(), |lowering, root| {
+        let mut fields = lowering.map(root, "a target file")?;
+        let mut loading = Loading { lowering, folder };
+        match fields.take("server") {
+            Some(name) => loading.server(name, &mut fields).map(TargetFile::Server),
+            None => loading.hub(&mut fields).map(TargetFile::Hub),
+        }
+    })
 }
 
 /// One target file being loaded.
 pub(super) struct Loading<'l, 's> {
     pub(super) lowering: &'l mut Lowering<'s>,
-    folder: &'l Path,
+    pub(super) folder: &'l Path,
+}
+
+/// What a hub and a server say each in their own way.
+pub(super) struct Own {
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) reach: Option<Reach>,
+    pub(super) provision: Vec<Provisioning>,
+    pub(super) promises: Promises,
+    pub(super) tokens: BTreeMap<String, Secret>,
 }
 
 impl Loading<'_, '_> {
-    fn file(&mut self, root: &Node) -> Option<HubFile> {
-        let mut fields = self.lowering.map(root, "a target file")?;
-        let name = self.lowering.required(&mut fields, "hub", "a target file");
+    fn hub(&mut self, fields: &mut Fields<'_>) -> Option<HubFile> {
+        let name = self.lowering.required(fields, "hub", "a target file");
         let name = name.and_then(|node| self.lowering.text(node, "`hub`"));
-        let life = self.life(&mut fields);
-        let runs = matches!(life, Some(Life::Running(_)));
-        let files = fields.take("files").map(|node| self.files(node)).unwrap_or_default();
-        let prepare = fields.take("prepare").map(|node| self.provisionings(node)).unwrap_or_default();
         let provision = fields.take("provision").map(|node| self.provisionings(node)).unwrap_or_default();
-        let reach = self.lowering.required(&mut fields, "reach", "a target file").and_then(|node| self.reach(node));
+        let reach = self.lowering.required(fields, "reach", "a target file").and_then(|node| self.reach(node));
         let naming = fields.take("naming").and_then(|node| self.naming(node));
         let naming = naming.unwrap_or_else(|| Naming::Template("{upstream}__{name}".to_owned()));
-        let promises = fields.take("promises").map(|node| self.promises(node));
-        let supports = fields.take("supports").map(|node| self.supports(node)).unwrap_or_default();
-        let unsupported = fields.take("unsupported").map(|node| self.unsupported(node)).unwrap_or_default();
-        let excluded = fields.take("excluded").map(|node| self.excluded(node)).unwrap_or_default();
-        self.lowering.finish(&fields, "a target file");
-        if runs && !files.is_empty() {
-            self.wrong(
-                fields.span,
-                "T003",
-                "files are written before a hub starts, and this one runs already",
-                "use `provision`",
-            );
-        }
-        let mut promises = promises.unwrap_or_else(default_promises);
+        let mut promises = fields.take("promises").map_or_else(default_promises, |node| self.promises(node));
         if let Naming::Template(template) = &naming {
             promises.naming.clone_from(template);
         }
-        Some(HubFile {
-            name: name?.value,
+        let supports = fields.take("supports").map(|node| self.supports(node)).unwrap_or_default();
+        let known: Vec<&str> = words::OPTIONAL.iter().chain(words::EXPECTED).map(|(name, _)| *name).collect();
+        let own = Own { name, reach, provision, promises, tokens: BTreeMap::new() };
+        let program = self.program(fields, own, &known)?;
+        Some(HubFile { program, naming, learned: OnceLock::new(), supports })
+    }
+
+    /// What a hub and a server say alike, with what each of them says in its own way. `known` are capabilities that it
+    /// may lack. Nothing is read of the file after this.
+    pub(super) fn program(&mut self, fields: &mut Fields<'_>, own: Own, known: &[&str]) -> Option<Program> {
+        let life = self.life(fields);
+        let files = fields.take("files").map(|node| self.files(node)).unwrap_or_default();
+        let prepare = fields.take("prepare").map(|node| self.provisionings(node)).unwrap_or_default();
+        let unsupported = fields.take("unsupported").map(|node| self.unsupported(node, known)).unwrap_or_default();
+        let excluded = fields.take("excluded").map(|node| self.excluded(node)).unwrap_or_default();
+        self.lowering.finish(fields, "a target file");
+        if matches!(life, Some(Life::Running(_))) && !files.is_empty() {
+            let message = "files are written before a program starts, and this one runs already";
+            self.wrong(fields.span, "T003", message, "leave `files` out, or start it with `start`");
+        }
+        Some(Program {
+            name: own.name?.value,
             source: self.lowering.source.clone(),
             folder: self.folder.to_owned(),
             life: life?,
             files,
             prepare,
-            provision,
-            reach: reach?,
-            promises,
-            naming,
-            learned: OnceLock::new(),
-            supports,
+            provision: own.provision,
+            reach: own.reach?,
+            promises: own.promises,
             unsupported,
             excluded,
+            tokens: own.tokens,
         })
     }
 
@@ -103,7 +122,7 @@ impl Loading<'_, '_> {
                     self.wrong(
                         url.span,
                         "T002",
-                        "a running hub is reached over plain HTTP",
+                        "a running target is reached over plain HTTP",
                         "write `http://host:port`",
                     );
                 }
@@ -117,7 +136,7 @@ impl Loading<'_, '_> {
                 self.wrong(
                     Span { start: fields.span.start, end: fields.span.start + 1 },
                     "T001",
-                    "neither `start` nor `url`: nobody knows how to get at this hub",
+                    "neither `start` nor `url`: nobody knows how to get at this target",
                     "add `start:` with its command, or `url:` of one that runs",
                 );
                 None
@@ -310,7 +329,7 @@ impl Loading<'_, '_> {
     }
 
     /// One promise, which stays as it is where the file does not speak of it.
-    fn promise<T: Clone>(
+    pub(super) fn promise<T: Clone>(
         &mut self,
         fields: &mut Fields<'_>,
         key: &'static str,
@@ -332,12 +351,11 @@ impl Loading<'_, '_> {
         named.into_iter().map(|name| name.value).collect()
     }
 
-    fn unsupported(&mut self, node: &Node) -> BTreeMap<String, String> {
-        let known: Vec<&str> = words::OPTIONAL.iter().chain(words::EXPECTED).map(|(name, _)| *name).collect();
+    fn unsupported(&mut self, node: &Node, known: &[&str]) -> BTreeMap<String, String> {
         let mut reasons = BTreeMap::new();
         for (name, reason) in self.members(node, "`unsupported`") {
             if !known.contains(&name.value.as_str()) {
-                self.lowering.unknown("T012", &name, "capability", &known);
+                self.lowering.unknown("T012", &name, "capability", known);
             }
             reasons.insert(name.value, reason.value);
         }
@@ -361,7 +379,7 @@ impl Loading<'_, '_> {
     }
 
     /// The entries of a map whose keys are anybody's; none, and told, where it is no map.
-    fn entries<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
+    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
         if let Value::Map(members) = &node.value {
             return members;
         }
@@ -420,7 +438,7 @@ impl Loading<'_, '_> {
 }
 
 /// What a hub is held to where its file says nothing.
-fn default_promises() -> Promises {
+pub(super) fn default_promises() -> Promises {
     Promises {
         sharing: Sharing::PerSession,
         identity_headers: IdentityHeaders::NotPromised,
@@ -428,5 +446,6 @@ fn default_promises() -> Promises {
         logs: Logs::Promised,
         answers: Answers::Alike,
         naming: String::new(),
+        server: None,
     }
 }

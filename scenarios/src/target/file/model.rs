@@ -1,17 +1,23 @@
 //! What a target file says.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
 use crate::{
     scenario::source::{Source, Spanned},
     target::Promises,
+    trace::recorder::Secret,
 };
 
-/// One loaded target file that describes a hub.
+/// A program that a target file describes: how it is started and reached, what it promises and what it cannot do.
 #[derive(Debug, Clone)]
-pub struct HubFile {
+pub struct Program {
     /// What reports call it.
     pub name: String,
     /// The file.
@@ -30,19 +36,48 @@ pub struct HubFile {
     pub reach: Reach,
     /// What it promises.
     pub promises: Promises,
+    /// Capabilities that it does not have, and why.
+    pub unsupported: BTreeMap<String, String>,
+    /// Scenarios, by id or glob, that are not played, and why.
+    pub excluded: Vec<(globset::GlobMatcher, String)>,
+    /// Tokens of real accounts, by the user who plays with one: never written down anywhere.
+    pub tokens: BTreeMap<String, Secret>,
+}
+
+/// One loaded target file that describes a hub.
+#[derive(Debug, Clone)]
+pub struct HubFile {
+    /// The hub.
+    pub program: Program,
     /// How names of a merged route are found.
     pub naming: Naming,
     /// What was learned of it, once in a run.
     pub learned: OnceLock<Result<String, String>>,
     /// Capabilities that it has.
     pub supports: Vec<String>,
-    /// Capabilities that it does not have, and why.
-    pub unsupported: BTreeMap<String, String>,
-    /// Scenarios, by id or glob, that are not played, and why.
-    pub excluded: Vec<(globset::GlobMatcher, String)>,
 }
 
-/// Whose process the hub is.
+/// One loaded target file that describes a server, to be asked with no hub between.
+#[derive(Debug, Clone)]
+pub struct ServerFile {
+    /// The server. Its promises hold its profile: which tools play which roles.
+    pub program: Program,
+    /// Roles that change something for good, so that they are played only where that was allowed.
+    pub destructive: BTreeSet<String>,
+    /// What one user alone was shown of the roles, once in a run: by role, what did not work.
+    pub tried: OnceLock<Result<BTreeMap<String, String>, String>>,
+}
+
+/// One loaded target file.
+#[derive(Debug, Clone)]
+pub enum TargetFile {
+    /// Of a hub.
+    Hub(HubFile),
+    /// Of a server.
+    Server(ServerFile),
+}
+
+/// Whose process it is.
 #[derive(Debug, Clone)]
 pub enum Life {
     /// Ours: one for each cell.
@@ -145,10 +180,10 @@ pub enum What {
     Command(Vec<Spanned<String>>),
 }
 
-/// Where the hub is reached. All texts have placeholders.
+/// Where it is reached. All texts have placeholders.
 #[derive(Debug, Clone)]
 pub struct Reach {
-    /// The route of one upstream.
+    /// The route of one upstream, or of the server.
     pub upstream: Option<Spanned<String>>,
     /// The route of a group.
     pub group: Option<Spanned<String>>,

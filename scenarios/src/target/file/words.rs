@@ -16,6 +16,48 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("excluded", false, "scenarios that are not played, by id or glob, each with the reason that is printed"),
 ];
 
+/// Keys at the top of the file of a server: name, whether it must stand there, what it is.
+pub const SERVER: &[(&str, bool, &str)] = &[
+    ("server", true, "what reports call it, with its version"),
+    ("start", false, "how it is started, once for each cell: command, in, env, ready, stop"),
+    ("url", false, "instead of `start`: where it runs already, for example `http://127.0.0.1:8080`"),
+    ("files", false, "files that are written into `{dir}` before it starts"),
+    ("prepare", false, "commands before it starts"),
+    ("reach", true, "`server`: its URL; and `header`, how a token is shown"),
+    ("accounts", false, "the accounts of `alice` and `bob`: `token`, and `is`; left out, sessions are the users"),
+    ("state", false, "what `remember` stores for: `session` or `account`"),
+    ("roles", true, "which tool plays which role: `tool`, `with`, `at`, `destructive`"),
+    ("promises", false, "refusals, logs"),
+    ("unsupported", false, "capabilities that it does not have, each with the reason that is printed"),
+    ("excluded", false, "scenarios that are not played, by id or glob, each with the reason that is printed"),
+];
+
+/// What can be wrong with the file of a server alone, by code.
+pub const WRONG: &[(&str, &str)] = &[
+    ("T050", "an account for one user only: whether two are kept apart takes two"),
+    ("T051", "a token in the file itself"),
+    ("T052", "the file of a token cannot be read"),
+    ("T053", "a variable of the environment is not set"),
+    ("T054", "both accounts have the same token"),
+    ("T055", "a token too short to be kept out of traces"),
+    ("T056", "a role that there is not"),
+    ("T057", "`{value}` is missing in a role that is given one, or stands in one that is not"),
+    ("T058", "no role, or one without the other: `remember` and `recall`"),
+    ("T059", "`state` is missing, or says what cannot be"),
+    ("T060", "`whoami` without `is` of an account"),
+];
+
+/// Capabilities that every server is asked for unless `unsupported` names them.
+pub const OF_SERVERS: &[(&str, &str)] = &[
+    ("2025-03-26", "protocol revision"),
+    ("2025-06-18", "protocol revision"),
+    ("2025-11-25", "protocol revision"),
+    ("authentication", "it refuses tokens that it never gave out; asked only where there are accounts"),
+    ("sessions", "it gives out session ids and ends sessions by DELETE"),
+    ("cancel", "it takes cancels"),
+    ("progress", "it tells of progress"),
+];
+
 /// Capabilities that are only asked for where `supports` lists them: what scenarios call `needs`, without the clock.
 pub const OPTIONAL: &[(&str, &str)] = &[
     ("limits", "it can be given the limits of a scenario: `limits.session_idle` and so on"),
