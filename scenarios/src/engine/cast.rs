@@ -63,6 +63,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         tokens: tokens(scenario, &mut rng),
         service_tokens: service_tokens(cell, &mut rng),
         canaries: canaries(scenario, seed),
+        attached: None,
     }
 }
 

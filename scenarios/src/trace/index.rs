@@ -1,7 +1,7 @@
 //! The questions that oracles ask of a trace: whose call is this, whose session, whose mark.
 //!
 //! Ownership is resolved here, once, for all oracles. An arrival at an upstream belongs to the call
-//! whose mark it carries; one without a mark (a DELETE, a hub's own handshake) belongs to whoever
+//! whose mark it carries, or in real traffic to the one that the facts name; one without a mark (a DELETE, a hub's own handshake) belongs to whoever
 //! first used its upstream session; failing that, to the user whose credential it carries. A mark
 //! minted by an upstream belongs to the call, account or session it was minted for. What cannot be
 //! resolved stays unresolved: an oracle must not guess.
@@ -320,8 +320,14 @@ impl<'t> Index<'t> {
         }
     }
 
-    /// Joins every arrival with the actor's exchange whose mark it carries.
+    /// Joins every arrival with the actor's exchange whose mark it carries, or that the facts name.
     fn attribute_arrivals(&mut self) {
+        if let Some(attached) = &self.facts.attached {
+            for ((upstream, number), arrival) in &mut self.arrivals {
+                arrival.cause = attached.causes.get(*upstream).and_then(|causes| causes.get(number)).copied();
+            }
+            return;
+        }
         let requests: Vec<(&'t str, Exchange)> =
             self.messages.values().filter_map(|m| Some((m.mark?, m.exchange))).collect();
         let sight = Sight::new(requests.iter().map(|(mark, _)| *mark));
@@ -384,6 +390,12 @@ impl<'t> Arrival<'t> {
     pub fn token(&self) -> Option<&'t str> {
         header(self.headers, "authorization").map(|v| v.strip_prefix("Bearer ").unwrap_or(v))
     }
+}
+
+/// The credential in `authorization`, without its scheme.
+pub fn credential(headers: &[(String, String)]) -> Option<&str> {
+    let value = header(headers, "authorization")?;
+    Some(value.split_once(' ').map_or(value, |(_, credential)| credential.trim_start()))
 }
 
 /// The first header of this name; names are stored in lower case.
