@@ -1,7 +1,7 @@
 //! From a recording to a trace, so that oracles see real traffic as they see any other.
 //!
-//! What cannot be judged stays out of the trace, and is counted: what is not MCP (tokens fetched, health asked for), what
-//! names nobody, bodies that were not kept.
+//! What cannot be judged stays out of the trace, and is counted: what is not MCP (tokens fetched, health asked for),
+//! what names nobody, bodies that were not kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ pub fn bridge(recording: &Recording) -> Bridged {
     }
 }
 
-/// Whether an exchange speaks the protocol: it carries a message, names a session, or listens.
+/// Whether an exchange speaks the protocol, or may: it carries a message, names a session, or listens.
 fn is_mcp(seen: &Seen) -> bool {
     let speaks = |message: &Value| message.get("jsonrpc").is_some_and(|version| version == "2.0");
     let body = seen.body.text().and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -83,7 +83,8 @@ fn is_mcp(seen: &Seen) -> bool {
         message => speaks(message),
     });
     let listens = header(&seen.headers, "accept").is_some_and(|accept| accept.contains("text/event-stream"));
-    message || header(&seen.headers, "mcp-session-id").is_some() || listens || (seen.body.lost > 0 && listens)
+    // What was not kept could be anything, so that it makes causes uncertain.
+    message || listens || seen.body.lost > 0 || header(&seen.headers, "mcp-session-id").is_some()
 }
 
 /// People of whom keys are known alone, and whose keys the hub took for one session's.

@@ -16,7 +16,7 @@ use crate::{
     diagnostics::Diagnostic,
     registry::Registry,
     scenario::{
-        lower::{Fields, Lowering, lowered},
+        lower::{Lowering, lowered},
         model::CredentialMode,
         source::{Source, Span, Spanned},
         tree::{Node, Value},
@@ -117,7 +117,7 @@ impl Loading<'_, '_> {
 
     fn upstreams(&mut self, node: &Node) -> IndexMap<String, Place> {
         let mut upstreams = IndexMap::new();
-        for (name, node) in self.members(node, "`upstreams`", "write `name: http://host:port`") {
+        for (name, node) in self.lowering.entries(node, "`upstreams`", "write `name: http://host:port`") {
             if name.value == HUB {
                 let help = "`hub` is the hub, in `listen` and in `credentials`; use another name";
                 self.wrong(name.span, "O002", "an upstream cannot be called `hub`", help);
@@ -149,7 +149,7 @@ impl Loading<'_, '_> {
                 let help = "leave `names` out: they stand in the header itself, or sessions are told apart";
                 self.wrong(names.span, "O004", "names are for people who show a key", help);
             }
-            for (name, node) in self.members(names, "`names`", "write `alice: ALICE_KEY`") {
+            for (name, node) in self.lowering.entries(names, "`names`", "write `alice: ALICE_KEY`") {
                 self.person(&mut people, name, node);
                 users.push(name.value.clone());
             }
@@ -186,7 +186,6 @@ impl Loading<'_, '_> {
     }
 
     /// Credentials by user and upstream, and the hub's own by upstream.
-    #[expect(clippy::type_complexity, reason = "two maps, one for each kind of owner")]
     fn credentials(
         &mut self,
         node: &Node,
@@ -195,12 +194,12 @@ impl Loading<'_, '_> {
         users: &[String],
     ) -> (BTreeMap<String, BTreeMap<String, String>>, BTreeMap<String, String>) {
         let (mut tokens, mut own) = (BTreeMap::<String, BTreeMap<String, String>>::new(), BTreeMap::new());
-        for (upstream, node) in self.members(node, "`credentials`", "write `upstream: { alice: VARIABLE }`") {
+        for (upstream, node) in self.lowering.entries(node, "`credentials`", "write `upstream: { alice: VARIABLE }`") {
             let known: Vec<&str> = upstreams.iter().map(String::as_str).collect();
             if !known.contains(&upstream.value.as_str()) {
                 self.lowering.unknown("O007", upstream, "upstream", &known);
             }
-            for (user, node) in self.members(node, "its credentials", "write `alice: VARIABLE`") {
+            for (user, node) in self.lowering.entries(node, "its credentials", "write `alice: VARIABLE`") {
                 let named = matches!(&people.by, By::Header(name) if !is_secret(name));
                 if user.value != HUB && !named && !users.contains(&user.value) {
                     let known: Vec<&str> = users.iter().map(String::as_str).collect();
@@ -251,28 +250,15 @@ impl Loading<'_, '_> {
             [("per-session", Sharing::PerSession), ("per-user", Sharing::PerUser), ("shared", Sharing::Shared)];
         let modes =
             [("per-user", CredentialMode::PerUser), ("shared", CredentialMode::Shared), ("none", CredentialMode::None)];
-        self.promise(&mut fields, "sharing", "sharing level", &levels, &mut sharing);
-        self.promise(&mut fields, "credentials", "way of using credentials", &modes, &mut mode);
+        self.lowering.choice(&mut fields, "sharing", "sharing level", &levels, &mut sharing);
+        self.lowering.choice(&mut fields, "credentials", "way of using credentials", &modes, &mut mode);
         self.lowering.finish(&fields, "`promises`");
         (sharing, mode)
     }
 
-    fn promise<T: Clone>(
-        &mut self,
-        fields: &mut Fields<'_>,
-        key: &'static str,
-        what: &str,
-        known: &[(&str, T)],
-        promise: &mut T,
-    ) {
-        if let Some(word) = fields.take(key).and_then(|node| self.lowering.word(node, what, known)) {
-            *promise = word;
-        }
-    }
-
     fn ports(&mut self, node: &Node, upstreams: &[String]) -> BTreeMap<String, u16> {
         let mut ports: BTreeMap<String, u16> = BTreeMap::new();
-        for (name, node) in self.members(node, "`listen`", "write `hub: 9100`") {
+        for (name, node) in self.lowering.entries(node, "`listen`", "write `hub: 9100`") {
             let known: Vec<&str> = upstreams.iter().map(String::as_str).chain([HUB]).collect();
             if !known.contains(&name.value.as_str()) {
                 self.lowering.unknown("O007", name, "upstream", &known);
@@ -289,14 +275,5 @@ impl Loading<'_, '_> {
             ports.insert(name.value.clone(), port);
         }
         ports
-    }
-
-    /// The entries of a map whose keys are anybody's; none, and told, where it is no map.
-    fn members<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
-        if let Value::Map(members) = &node.value {
-            return members;
-        }
-        self.wrong(node.span, "S002", format!("{what} must be a map, and this is {}", node.value.name()), help);
-        &[]
     }
 }

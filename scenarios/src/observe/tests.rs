@@ -90,7 +90,8 @@ impl Traffic {
 }
 
 fn call(id: u64, what: &str) -> Value {
-    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "find", "arguments": { "what": what } } })
+    let params = json!({ "name": "find", "arguments": { "what": what } });
+    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
 }
 
 fn read(id: u64) -> Value {

@@ -112,8 +112,8 @@ impl<'t> Kept<'_, 't> {
             let answered = arrival.answer.as_ref().filter(|given| given.at < answer.at);
             answered.is_some_and(|given| crossing::results(given).iter().any(|result| delivered.contains(result)))
         });
-        let others = given.filter_map(|arrival| self.index.message_of(arrival.cause?));
-        if let Some(other) = others.filter(|other| other.actor.user != message.actor.user).last() {
+        let mut others = given.filter_map(|arrival| self.index.message_of(arrival.cause?));
+        if let Some(other) = others.rfind(|other| other.actor.user != message.actor.user) {
             self.message(other);
         }
     }

@@ -30,6 +30,8 @@ pub struct Index<'t> {
     pub step_ends: BTreeMap<usize, usize>,
     /// Every mark of the run.
     pub marks: Vec<Mark<'t>>,
+    /// What each exchange of an actor caused.
+    caused: BTreeMap<Exchange, Vec<(&'t str, u64)>>,
     sight: Sight,
 }
 
@@ -174,12 +176,18 @@ impl<'t> Index<'t> {
             outcomes: BTreeMap::new(),
             step_ends: BTreeMap::new(),
             marks: Vec::new(),
+            caused: BTreeMap::new(),
             sight: Sight::new([]),
         };
         for (at, event) in trace.events.iter().enumerate() {
             index.take(at, event);
         }
         index.attribute_arrivals();
+        for (place, arrival) in &index.arrivals {
+            if let Some(cause) = arrival.cause {
+                index.caused.entry(cause).or_default().push(*place);
+            }
+        }
         index.collect_marks(trace);
         index.sight = Sight::new(index.marks.iter().map(|mark| mark.text));
         index
@@ -216,7 +224,7 @@ impl<'t> Index<'t> {
 
     /// The arrivals that an actor's exchange caused, in order.
     pub fn arrivals_of(&self, exchange: Exchange) -> impl Iterator<Item = &Arrival<'t>> {
-        self.arrivals.values().filter(move |a| a.cause == Some(exchange))
+        self.caused.get(&exchange).into_iter().flatten().filter_map(|arrival| self.arrivals.get(arrival))
     }
 
     /// The message that a step is about: its own, or the handshake that failed before it.

@@ -1,5 +1,5 @@
-//! Real traffic to observe: the reference hub on a socket of its own, the fakes behind it, a scenario's users as clients,
-//! and between them whatever observes.
+//! Real traffic to observe: the reference hub on a socket of its own, the fakes behind it, a scenario's users as
+//! clients, and between them whatever observes.
 
 use std::{
     collections::BTreeMap,
