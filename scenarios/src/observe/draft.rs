@@ -203,7 +203,13 @@ fn text(judged: &Judged, id: &str, finding: Option<&Finding>, calls: &[Call<'_>]
     let mut out = String::from("# Drafted by `crosstalk observe` from real traffic; recorded values are `$canary`.\n");
     // Writing to a string cannot fail.
     let _ = match finding {
-        Some(finding) => writeln!(out, "# It showed: {}.", finding.headline),
+        Some(finding) => {
+            // Longer names first: one may be a part of another.
+            let mut names: Vec<_> = cast.users.iter().collect();
+            names.sort_by_key(|(user, _)| std::cmp::Reverse(user.len()));
+            let told = names.iter().fold(finding.headline.clone(), |told, (user, name)| told.replace(**user, name));
+            writeln!(out, "# It showed: {told}.")
+        }
         None => writeln!(out, "# Nothing was found; these are the first calls."),
     };
     let bugs = blame::bugs(&facts.scenario, finding.map(std::slice::from_ref).unwrap_or_default());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
+    draft,
     judged::{Judged, Outcome},
     person::By,
     recording::{End as Ended, Head, Line, Recording, VERSION},
@@ -12,7 +13,8 @@ use super::{
 };
 use crate::{
     oracles::{Oracle, Severity},
-    scenario::model::CredentialMode,
+    registry::Registry,
+    scenario::{self, model::CredentialMode, source::Source},
     trace::Sharing,
 };
 
@@ -263,4 +265,19 @@ fn two_keys_in_one_session_are_one_person_unless_they_have_names() {
     assert!(renewed.notes.iter().any(|note| note.contains("one person who renewed a key")), "{:?}", renewed.notes);
     assert_eq!(renewed.outcome(), Outcome::NotObserved);
     assert_eq!(with("alice", "bob").outcome(), Outcome::Crossed);
+}
+
+#[test]
+fn a_draft_holds_what_was_in_flight_together_and_nobodys_name_or_value() {
+    let mut traffic = Traffic::new(Sharing::PerUser, CredentialMode::PerUser);
+    let (ann, bob) = (traffic.asks("ann@example.org", &call(1, "hers")), traffic.asks("bob", &call(1, "his")));
+    for (client, token, what) in [(ann, "token", "hers"), (bob, "token", "his")] {
+        let upstream = traffic.passed(token, &call(7, what));
+        traffic.answered(upstream, &found(7, what));
+        traffic.answered(client, &found(1, what));
+    }
+    let draft = draft::draft(&traffic.judged(), "leaks/first").unwrap();
+    let source = Source { path: "leaks/first.yaml".into(), text: draft.as_str().into() };
+    assert!(scenario::load(&source, &Registry::embedded()).is_ok(), "{draft}");
+    insta::assert_snapshot!(draft);
 }
