@@ -9,7 +9,7 @@
 //! - [`explore`]: random programs of many users, and the smallest that fails.
 //! - [`report`]: what a person reads; [`mutants`]: whether every check can fail; [`coverage`]: which bug classes are seen;
 //!   [`cli`]: the command line.
-//! - [`observe`]: taps in real traffic.
+//! - [`observe`]: taps in real traffic, and what can be said of it.
 //! - [`trace`]: what is written down; [`oracles`]: what is judged, from that alone.
 
 pub mod cli;

@@ -3,7 +3,9 @@
 
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
-use scenarios::{coverage, library::Library, registry::Registry, scenario::grammar, target::file::words};
+use scenarios::{
+    coverage, library::Library, observe::load, registry::Registry, scenario::grammar, target::file::words,
+};
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -44,6 +46,18 @@ fn the_tables_of_the_format_are_those_of_the_grammar() {
     let (before, rest) = page.split_once("<!-- grammar -->").unwrap();
     let (_, after) = rest.split_once("<!-- end -->").unwrap();
     kept("../docs/scenario-format.md", &format!("{before}<!-- grammar -->{tables}<!-- end -->{after}"));
+}
+
+#[test]
+fn the_table_of_observation_files_is_that_of_the_loader() {
+    let mut table = String::from("\n| key | | |\n|---|---|---|\n");
+    for (key, required, what) in load::FILE {
+        writeln!(table, "| `{key}` | {} | {what} |", if *required { "required" } else { "" }).unwrap();
+    }
+    let page = fs::read_to_string(file("../docs/observe.md")).unwrap();
+    let (before, rest) = page.split_once("<!-- observe -->").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    kept("../docs/observe.md", &format!("{before}<!-- observe -->{table}<!-- end -->{after}"));
 }
 
 #[test]

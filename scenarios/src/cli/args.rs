@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::explore::ExploreArgs;
+use super::{explore::ExploreArgs, judge::JudgeArgs, observe::ObserveArgs};
 use crate::{
     run::Mode,
     scenario::{lower, model::Revision},
@@ -50,6 +50,10 @@ pub enum Command {
     },
     /// Makes random programs of many users, plays them, and shrinks the first that fails to a scenario file.
     Explore(ExploreArgs),
+    /// Puts taps into real traffic, records what passes, and judges it.
+    Observe(ObserveArgs),
+    /// Judges a recording of real traffic again.
+    Judge(JudgeArgs),
     /// Shows that every check can fail: runs against every defect of the reference hub.
     Mutants(MutantArgs),
 }

@@ -75,6 +75,8 @@ pub fn run(cli: Cli) -> u8 {
             interrupt().and_then(|_| doctor::run(&target, &options))
         }
         Some(Command::Explore(args)) => super::explore::explore(&args),
+        Some(Command::Observe(args)) => super::observe::observe(&args),
+        Some(Command::Judge(args)) => super::judge::judge(&args),
     };
     match done {
         Ok(code) => code,

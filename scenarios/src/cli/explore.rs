@@ -58,7 +58,7 @@ pub struct ExploreArgs {
     color: Color,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     lower::duration(text).ok_or_else(|| "write a number and a unit: 90s, 2m, 1h".to_owned())
 }
 

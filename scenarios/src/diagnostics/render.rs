@@ -37,7 +37,9 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     if !diagnostic.code.is_empty() {
         title = title.id(diagnostic.code.as_str());
     }
-    let group = Group::with_title(title).element(snippet).elements(notes).elements(help);
+    // What is not about a file has no line of one.
+    let snippet = (length > 0).then_some(snippet);
+    let group = Group::with_title(title).elements(snippet).elements(notes).elements(help);
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let decor = if style.unicode { DecorStyle::Unicode } else { DecorStyle::Ascii };
     renderer.decor_style(decor).render(&[group])

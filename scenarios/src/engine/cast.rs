@@ -66,6 +66,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
         service_tokens: service_tokens(cell, &mut rng),
         canaries: canaries(scenario, seed),
         server: promises.server.clone(),
+        attached: None,
     }
 }
 

@@ -5,7 +5,7 @@
 //! and a request without params is like any other of its method, so it has none either: an oracle that
 //! is told a guess accuses somebody.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::seen::{Seen, Side};
 
@@ -22,40 +22,74 @@ pub enum Cause {
     Nobody,
 }
 
-/// The cause of the upstream exchange `seen[of]`.
-pub fn cause(seen: &[Seen], of: usize) -> Cause {
-    let Side::Upstream(upstream) = &seen[of].side else { return Cause::Indistinct };
-    let Some(arrived) = Content::of(&seen[of]) else { return Cause::Indistinct };
+/// The causes of all upstream exchanges, each with its position in what was seen, in the order of their requests.
+pub fn causes(seen: &[&Seen]) -> Vec<(usize, Cause)> {
+    let mut order: Vec<usize> = (0..seen.len()).collect();
+    order.sort_by_key(|place| seen[*place].opened);
+    let mut asking: Vec<Asking> = Vec::new();
     let mut causes = Vec::new();
-    for (place, asked) in seen.iter().enumerate() {
-        if asked.side != Side::Client || !in_flight(asked, seen[of].opened) {
-            continue;
-        }
-        // An exchange that cannot be read could be the cause of anything that came while it was in flight.
-        if asked.body.lost > 0 || Content::of(asked).is_some_and(|content| content.became(&arrived, upstream)) {
-            causes.push(place);
+    for place in order {
+        let now = seen[place];
+        match &now.side {
+            Side::Client => asking.push(Asking { place, asked: Content::all(now), lost: now.body.lost > 0 }),
+            Side::Upstream(upstream) => {
+                asking.retain(|asking| seen[asking.place].ended.is_none_or(|(end, _)| end > now.opened));
+                causes.push((place, cause(&asking, now, upstream)));
+            }
         }
     }
-    match causes.as_slice() {
-        [] => Cause::Nobody,
-        [one] if seen[*one].body.lost == 0 => Cause::Exchange(*one),
-        _ => Cause::Ambiguous(causes),
-    }
+    causes
 }
 
-fn in_flight(asked: &Seen, at: u64) -> bool {
-    asked.opened < at && asked.ended.is_none_or(|(end, _)| end > at)
+/// A client's exchange that is in flight.
+struct Asking {
+    place: usize,
+    asked: Vec<Content>,
+    /// Whether it cannot be read, so that it could be the cause of anything.
+    lost: bool,
+}
+
+/// The one exchange that can have caused every message of `arrived`, which may be a batch.
+fn cause(asking: &[Asking], arrived: &Seen, upstream: &str) -> Cause {
+    let mut possible: Vec<Vec<usize>> = Vec::new();
+    for content in Content::all(arrived) {
+        let could = asking
+            .iter()
+            .filter(|asking| asking.lost || asking.asked.iter().any(|asked| asked.became(&content, upstream)));
+        possible.push(could.map(|asking| asking.place).collect());
+    }
+    let mut all: Vec<usize> = possible.iter().flatten().copied().collect();
+    all.sort_unstable();
+    all.dedup();
+    let sure = |place: usize| {
+        possible.iter().all(|could| *could == [place]) && asking.iter().any(|a| a.place == place && !a.lost)
+    };
+    match all.as_slice() {
+        [] if possible.is_empty() => Cause::Indistinct,
+        [] => Cause::Nobody,
+        [one] if sure(*one) => Cause::Exchange(*one),
+        _ => Cause::Ambiguous(all),
+    }
 }
 
 /// What a hub hands on of a request: not its id, and not `_meta`, into which it may write.
+#[derive(Debug, PartialEq, Eq)]
 struct Content {
     method: String,
-    params: serde_json::Map<String, Value>,
+    params: Map<String, Value>,
 }
 
 impl Content {
-    fn of(seen: &Seen) -> Option<Self> {
-        let message: Value = serde_json::from_str(seen.body.text()?).ok()?;
+    /// Every request with params in a body, which in revision 2025-03-26 may hold several.
+    fn all(seen: &Seen) -> Vec<Self> {
+        match seen.body.text().map(serde_json::from_str) {
+            Some(Ok(Value::Array(batch))) => batch.iter().filter_map(Self::of).collect(),
+            Some(Ok(message)) => Self::of(&message).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn of(message: &Value) -> Option<Self> {
         let mut params = message.get("params")?.as_object()?.clone();
         params.remove("_meta");
         let method = message.get("method")?.as_str()?.to_owned();
@@ -64,7 +98,7 @@ impl Content {
 
     /// Whether `arrived` at `upstream` is this, its name with or without what a merged route puts before it.
     fn became(&self, arrived: &Self, upstream: &str) -> bool {
-        let rest = |params: &serde_json::Map<String, Value>| {
+        let rest = |params: &Map<String, Value>| {
             let mut rest = params.clone();
             rest.remove("name");
             rest
@@ -88,9 +122,12 @@ mod tests {
     use super::*;
     use crate::observe::seen::{Body, End};
 
-    fn call(side: Side, opened: u64, ended: Option<u64>, name: &str, text: &str) -> Seen {
-        let body = json!({ "jsonrpc": "2.0", "id": opened, "method": "tools/call",
-            "params": { "name": name, "arguments": { "text": text }, "_meta": { "progressToken": opened } } });
+    fn request(id: u64, name: &str, text: &str) -> Value {
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": { "name": name, "arguments": { "text": text }, "_meta": { "progressToken": id } } })
+    }
+
+    fn exchange(side: Side, opened: u64, ended: Option<u64>, body: &Value) -> Seen {
         Seen {
             opened,
             ended: ended.map(|at| (at, End::Whole)),
@@ -99,8 +136,21 @@ mod tests {
         }
     }
 
+    fn call(side: Side, opened: u64, ended: Option<u64>, name: &str, text: &str) -> Seen {
+        exchange(side, opened, ended, &request(opened, name, text))
+    }
+
     fn db() -> Side {
         Side::Upstream("db".into())
+    }
+
+    fn all(seen: &[Seen]) -> Vec<(usize, Cause)> {
+        causes(&seen.iter().collect::<Vec<_>>())
+    }
+
+    fn only(seen: &[Seen]) -> Cause {
+        let [(_, cause)] = all(seen).try_into().expect("one upstream exchange");
+        cause
     }
 
     #[test]
@@ -111,14 +161,13 @@ mod tests {
             call(db(), 3, Some(4), "echo", "b"),
             call(db(), 5, Some(6), "echo", "a"),
         ];
-        assert_eq!(cause(&seen, 2), Cause::Exchange(1));
-        assert_eq!(cause(&seen, 3), Cause::Exchange(0));
+        assert_eq!(all(&seen), [(2, Cause::Exchange(1)), (3, Cause::Exchange(0))]);
     }
 
     #[test]
     fn a_name_that_only_ends_like_another_is_another() {
         let seen = [call(Side::Client, 1, None, "db__my_echo", "a"), call(db(), 2, None, "echo", "a")];
-        assert_eq!(cause(&seen, 1), Cause::Nobody);
+        assert_eq!(only(&seen), Cause::Nobody);
     }
 
     #[test]
@@ -128,7 +177,7 @@ mod tests {
             call(Side::Client, 2, None, "echo", "a"),
             call(db(), 3, Some(4), "echo", "a"),
         ];
-        assert_eq!(cause(&seen, 2), Cause::Ambiguous(vec![0, 1]));
+        assert_eq!(only(&seen), Cause::Ambiguous(vec![0, 1]));
     }
 
     #[test]
@@ -138,17 +187,14 @@ mod tests {
             call(db(), 3, Some(4), "echo", "a"),
             call(Side::Client, 5, Some(6), "echo", "a"),
         ];
-        assert_eq!(cause(&seen, 1), Cause::Nobody);
+        assert_eq!(only(&seen), Cause::Nobody);
     }
 
     #[test]
     fn a_request_without_params_has_no_known_cause() {
-        let list = |side, opened| Seen {
-            opened,
-            body: Body { bytes: br#"{"id":1,"method":"tools/list","params":{"_meta":{}}}"#.to_vec(), lost: 0 },
-            ..Seen::asked(side, "POST", "/mcp")
-        };
-        assert_eq!(cause(&[list(Side::Client, 1), list(db(), 2)], 1), Cause::Indistinct);
+        let list = json!({ "id": 1, "method": "tools/list", "params": { "_meta": {} } });
+        let seen = [exchange(Side::Client, 1, None, &list), exchange(db(), 2, None, &list)];
+        assert_eq!(only(&seen), Cause::Indistinct);
     }
 
     #[test]
@@ -156,6 +202,29 @@ mod tests {
         let mut huge = call(Side::Client, 1, None, "echo", "b");
         huge.body.lost = 1;
         let seen = [huge, call(Side::Client, 2, None, "echo", "a"), call(db(), 3, None, "echo", "a")];
-        assert_eq!(cause(&seen, 2), Cause::Ambiguous(vec![0, 1]));
+        assert_eq!(only(&seen), Cause::Ambiguous(vec![0, 1]));
+    }
+
+    #[test]
+    fn a_batch_is_the_cause_of_each_of_its_requests_and_of_all_together() {
+        let batch = json!([request(1, "echo", "a"), request(2, "echo", "b")]);
+        let seen = [
+            exchange(Side::Client, 1, None, &batch),
+            call(db(), 2, Some(3), "echo", "b"),
+            exchange(db(), 4, Some(5), &batch),
+        ];
+        assert_eq!(all(&seen), [(1, Cause::Exchange(0)), (2, Cause::Exchange(0))]);
+    }
+
+    #[test]
+    fn a_batch_made_of_two_clients_requests_has_no_one_cause() {
+        let seen = [
+            call(Side::Client, 1, None, "echo", "a"),
+            call(Side::Client, 2, None, "echo", "b"),
+            exchange(db(), 3, None, &json!([request(7, "echo", "a"), request(8, "echo", "b")])),
+        ];
+        assert_eq!(only(&seen), Cause::Ambiguous(vec![0, 1]));
+        let stranger = exchange(db(), 3, None, &json!([request(7, "echo", "a"), request(8, "echo", "nobody's")]));
+        assert_eq!(only(&[seen[0].clone(), stranger]), Cause::Ambiguous(vec![0]));
     }
 }

@@ -3,8 +3,9 @@
 //! Time is the order of events at the taps, not a clock: whether two exchanges were in flight together
 //! is all that anybody asks. What is kept is bounded; what was not kept is said, and never judged.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of one body that are kept; the rest passes without being written down.
@@ -63,6 +64,7 @@ pub enum End {
 
 /// A body as far as it was kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Stored", try_from = "Stored")]
 pub struct Body {
     /// The bytes, in order.
     pub bytes: Vec<u8>,
@@ -74,6 +76,42 @@ impl Body {
     /// The text, where all of it was kept and is UTF-8.
     pub fn text(&self) -> Option<&str> {
         if self.lost > 0 { None } else { std::str::from_utf8(&self.bytes).ok() }
+    }
+}
+
+/// A body in a file: as text where it is some.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    lost: u64,
+}
+
+fn is_zero(lost: &u64) -> bool {
+    *lost == 0
+}
+
+impl From<Body> for Stored {
+    fn from(body: Body) -> Self {
+        match String::from_utf8(body.bytes) {
+            Ok(text) => Self { text: (!text.is_empty()).then_some(text), base64: None, lost: body.lost },
+            Err(other) => Self { text: None, base64: Some(STANDARD.encode(other.as_bytes())), lost: body.lost },
+        }
+    }
+}
+
+impl TryFrom<Stored> for Body {
+    type Error = base64::DecodeError;
+
+    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
+        let bytes = match stored.base64 {
+            Some(encoded) => STANDARD.decode(encoded)?,
+            None => stored.text.unwrap_or_default().into_bytes(),
+        };
+        Ok(Self { bytes, lost: stored.lost })
     }
 }
 
@@ -90,6 +128,13 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(usize);
 
+impl Place {
+    /// The number of the exchange, counted from 1 in the order in which they were opened.
+    pub fn number(self) -> u64 {
+        self.0 as u64 + 1
+    }
+}
+
 /// Where all taps write; clones write into the same book.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
@@ -99,12 +144,18 @@ pub struct Book {
 #[derive(Debug, Default)]
 struct Pages {
     seen: Vec<Seen>,
+    told: Option<mpsc::Sender<Place>>,
     tick: u64,
     kept: usize,
     unseen: u64,
 }
 
 impl Book {
+    /// A book that tells of every exchange once it has ended.
+    pub fn telling(told: mpsc::Sender<Place>) -> Self {
+        Self { pages: Arc::new(Mutex::new(Pages { told: Some(told), ..Pages::default() })) }
+    }
+
     /// Opens an exchange; `None` where the book is full and the exchange passes unrecorded.
     pub fn open(&self, mut seen: Seen) -> Option<Place> {
         self.with(|pages| {
@@ -144,8 +195,31 @@ impl Book {
     pub fn ended(&self, place: Place, end: End) {
         self.with(|pages| {
             let tick = pages.next();
-            pages.seen[place.0].ended.get_or_insert((tick, end));
+            let seen = &mut pages.seen[place.0];
+            if seen.ended.is_some() {
+                return;
+            }
+            seen.ended = Some((tick, end));
+            if let Some(told) = &pages.told {
+                // Who no longer listens reads the whole book at its end.
+                let _ = told.send(place);
+            }
         });
+    }
+
+    /// Tells of no more ends, so that whoever listens comes to an end as well.
+    pub fn hush(&self) {
+        self.with(|pages| pages.told = None);
+    }
+
+    /// One exchange as far as it has come.
+    pub fn one(&self, place: Place) -> Seen {
+        self.with(|pages| pages.seen[place.0].clone())
+    }
+
+    /// The request headers of all exchanges after the first `known`.
+    pub fn asked_since(&self, known: usize) -> Vec<Vec<(String, String)>> {
+        self.with(|pages| pages.seen.iter().skip(known).map(|seen| seen.headers.clone()).collect())
     }
 
     /// What was seen so far, and how many exchanges passed unrecorded.
@@ -186,6 +260,27 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_stored_as_text_where_it_is_some() {
+        let bodies = [("hi".as_bytes(), r#"{"text":"hi"}"#), (&[0xff, 0], r#"{"base64":"/wA="}"#), (b"", "{}")];
+        for (bytes, stored) in bodies {
+            let body = Body { bytes: bytes.to_vec(), lost: 0 };
+            assert_eq!(serde_json::to_string(&body).unwrap(), stored);
+            assert_eq!(serde_json::from_str::<Body>(stored).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn the_end_of_an_exchange_is_told_once() {
+        let (told, ends) = mpsc::channel();
+        let book = Book::telling(told);
+        let place = book.open(Seen::asked(Side::Client, "POST", "/mcp")).expect("the book is empty");
+        book.ended(place, End::Whole);
+        book.ended(place, End::Left);
+        assert_eq!(ends.try_iter().collect::<Vec<_>>(), [place]);
+        assert!(matches!(book.one(place).ended, Some((_, End::Whole))));
+    }
 
     #[test]
     fn a_body_that_was_not_kept_whole_has_no_text() {

@@ -50,7 +50,7 @@ impl Tap {
         loop {
             tokio::select! {
                 biased;
-                () = &mut stop => return,
+                () = &mut stop => return connections.shutdown().await,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = listener.accept(), if connections.len() < MOST_CONNECTIONS => {
                     // A connection that broke before it was accepted is nobody's exchange.

@@ -20,6 +20,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for message in index.messages.values() {
         findings.extend(executions(index, message));
+        findings.extend(ids_of_batch(message));
         let (Some(answer), Some(id)) = (&message.answer, rpc::request_id(message.body)) else { continue };
         findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, message, answer)));
     }
@@ -55,6 +56,25 @@ fn own_id(message: &Message<'_>, answer: &Answer<'_>, id: &Value) -> Option<Find
         let headline = format!("{} asked with id {id} and was answered with id {got}", message.actor);
         finding(message, headline, format!("\"id\": {id}"), rpc::brief(answer), answer.at)
     })
+}
+
+/// Of a batch, each response under an id that was asked in it, and under each id one.
+fn ids_of_batch(message: &Message<'_>) -> Option<Finding> {
+    let (answer, mut asked) = (message.answer.as_ref()?, rpc::batch(message.body)?);
+    let stranger = rpc::responses(answer).into_iter().filter(|_| answer.status == 200).find_map(|response| {
+        let got = response.get("id").unwrap_or(&Value::Null);
+        match asked.iter().position(|id| id == got) {
+            Some(place) => {
+                asked.swap_remove(place);
+                None
+            }
+            None => Some(got.clone()),
+        }
+    })?;
+    let headline =
+        format!("{} got an answer with id {stranger} that its batch did not ask for, or asked once", message.actor);
+    let expected = "one answer for each id of the batch".to_owned();
+    Some(finding(message, headline, expected, rpc::brief(answer), answer.at))
 }
 
 /// The answer marks in it were minted for this very call.

@@ -48,6 +48,12 @@ impl Finding {
         }
     }
 
+    /// Whether another finding says the same, but for what differs from run to run: session ids and numbers of
+    /// exchanges, which stand in parentheses.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.oracle == other.oracle && plain(&self.headline) == plain(&other.headline)
+    }
+
     /// The same finding with what should have been and what was.
     #[must_use]
     pub fn because(self, expected: impl Into<String>, received: impl Into<String>) -> Self {
@@ -118,6 +124,29 @@ pub enum Kind {
     Interference,
     /// An answer to another request, or one request done twice.
     Correlation,
+}
+
+/// A headline without what stands in parentheses.
+pub(crate) fn plain(headline: &str) -> String {
+    let mut parts = headline.split('(');
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        kept.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
+    }
+    kept
+}
+
+impl Kind {
+    /// What is told first: what crossed, then what was harmed, then what was lost.
+    pub fn rank(self) -> u8 {
+        match self {
+            Kind::Leak => 0,
+            Kind::Correlation => 1,
+            Kind::Refusal => 2,
+            Kind::Interference => 3,
+            Kind::Loss => 4,
+        }
+    }
 }
 
 impl fmt::Display for Oracle {

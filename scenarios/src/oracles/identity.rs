@@ -36,6 +36,12 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Judges every arrival for what is the hub's own alone: its keys and session ids.
+pub fn judge_hub_words(index: &Index<'_>) -> Vec<Finding> {
+    let hub_words = HubWords::of(index);
+    index.arrivals.values().filter_map(|arrival| hub_words.judge(index, arrival)).collect()
+}
+
 /// The step to which an arrival belongs; the first step where it belongs to none.
 fn step_of(index: &Index<'_>, arrival: &Arrival<'_>) -> usize {
     match arrival.cause.and_then(|cause| index.message_of(cause)) {

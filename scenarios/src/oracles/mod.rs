@@ -18,6 +18,8 @@
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
 //! - [`observed`]: what a trace must show before it counts as judged.
+//! - [`crossing`], [`lending`]: what *leak* and *identity* are in real traffic, where nothing carries a mark and nobody
+//!   says beforehand whose a credential is.
 //! - [`counts`]: sessions and cancels, counted in the ledgers.
 //! - [`marks`]: texts of two runs made comparable.
 //! - [`rpc`]: reading JSON-RPC out of recorded bodies, for all of the above.
@@ -26,11 +28,13 @@
 pub mod audience;
 pub mod correlation;
 pub mod counts;
+pub mod crossing;
 pub mod exclusive_session;
 pub mod expectations;
 pub mod finding;
 pub mod identity;
 pub mod leak;
+pub mod lending;
 pub mod marks;
 pub mod noninterference;
 pub mod observed;
@@ -64,6 +68,19 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     findings.extend(session_ids::judge(&index));
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();
     findings.extend(noninterference::judge(&index, &alone));
+    findings
+}
+
+/// Judges a trace of real traffic, with every oracle that needs neither a script nor marks.
+pub fn judge_attached(trace: &Trace) -> Vec<Finding> {
+    let index = Index::new(trace);
+    let mut findings = crossing::judge(&index);
+    findings.extend(secrets::judge(&index));
+    findings.extend(identity::judge_hub_words(&index));
+    findings.extend(lending::judge(&index));
+    findings.extend(exclusive_session::judge(&index));
+    findings.extend(correlation::judge(&index));
+    findings.extend(session_ids::judge(&index));
     findings
 }
 

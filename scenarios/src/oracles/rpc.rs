@@ -22,7 +22,7 @@ pub fn messages(answer: &Answer<'_>) -> Vec<Value> {
 }
 
 /// A message, or in revision 2025-03-26 a batch of them.
-fn one_or_many(text: &str) -> Vec<Value> {
+pub(super) fn one_or_many(text: &str) -> Vec<Value> {
     match serde_json::from_str(text) {
         Ok(Value::Array(batch)) => batch,
         Ok(message) => vec![message],
@@ -102,6 +102,12 @@ pub fn progress_token(body: &str) -> Option<Value> {
 pub fn batch(body: &str) -> Option<Vec<Value>> {
     let Ok(Value::Array(messages)) = serde_json::from_str(body) else { return None };
     Some(messages.iter().filter_map(|message| message.get("id").cloned()).collect())
+}
+
+/// The ids of all requests in a recorded body, one or a batch.
+pub fn ids(body: &str) -> Vec<Value> {
+    let requests = one_or_many(body).into_iter().filter(|message| message.get("method").is_some());
+    requests.filter_map(|message| message.get("id").cloned()).collect()
 }
 
 /// The method of a recorded request.

@@ -20,7 +20,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let secrets = Secrets::of(index);
     let answered = index.messages.values().filter_map(|message| Some((message, message.answer.as_ref()?)));
     let mut findings: Vec<Finding> =
-        answered.filter_map(|(message, answer)| secrets.delivered(message, answer)).collect();
+        answered.filter_map(|(message, answer)| secrets.delivered(index, message, answer)).collect();
     let never_logged = Secrets::with_sessions(index);
     let logged = index.events.iter().enumerate().filter_map(|(at, event)| match event {
         Event::Log { line } => never_logged.logged(index, at, line),
@@ -92,16 +92,18 @@ impl Secrets {
         Self { words, sight }
     }
 
-    fn delivered(&self, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    fn delivered(&self, index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
         let number = self.sight.find(&delivered_text(answer)).into_iter().find(|n| {
             // Straight at an upstream, the upstream's session id is the actor's own.
             message.session != Some(self.words[*n].word.as_str())
         })?;
         let secret = &self.words[number];
+        // In real traffic a server may tell somebody their own token, which is unwise and crosses nothing.
+        let own = secret.owner.split(" (").next() == Some(&*message.actor.user) && index.facts.attached.is_some();
         Some(Finding {
             oracle: Oracle::Secrets,
             kind: Kind::Leak,
-            severity: Severity::Failure,
+            severity: if own { Severity::Warning } else { Severity::Failure },
             headline: format!("{} received a secret: {}", message.actor, secret.what),
             step: message.step,
             span: None,

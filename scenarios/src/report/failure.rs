@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Findings of one scenario that are drawn; the rest is counted.
-const MOST_FINDINGS: usize = 3;
+pub(super) const MOST_FINDINGS: usize = 3;
 /// Longest text of an answer that is shown, in characters.
 const LONGEST: usize = 300;
 
@@ -81,7 +81,7 @@ pub fn picture(grouped: &Grouped, style: Style) -> Option<String> {
 }
 
 /// What crossed, with its owner, who may be part of its name already.
-fn owned(what: &str, owner: &str) -> String {
+pub(super) fn owned(what: &str, owner: &str) -> String {
     if what.contains(owner) { what.to_owned() } else { format!("{what} of {owner}") }
 }
 
@@ -100,7 +100,7 @@ fn labels(scenario: &Scenario, grouped: &Grouped) -> Vec<Label> {
     }]
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match one_line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &one_line[..end]),

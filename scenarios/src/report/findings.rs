@@ -7,8 +7,10 @@ use std::{
     fmt,
 };
 
-use super::group::plain;
-use crate::{oracles::Severity, run::CellReport};
+use crate::{
+    oracles::{Severity, finding},
+    run::CellReport,
+};
 
 /// Verdicts and findings by scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Findings {
         scenario.verdicts.insert(report.verdict.word());
         for finding in report.verdict.findings() {
             let weight = if finding.severity == Severity::Warning { "warning, " } else { "" };
-            let headline = plain(&finding.headline);
+            let headline = finding::plain(&finding.headline);
             scenario.findings.insert(format!("{weight}{} {}: {headline}", finding.kind, finding.oracle));
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    oracles::{Finding, Kind, Oracle, Severity},
+    oracles::{Finding, Oracle, Severity},
     run::{CellReport, Verdict},
     scenario::model::Scenario,
     trace::{Event, Purpose, Trace},
@@ -71,8 +71,7 @@ impl Failing {
         let mut told: Vec<&Grouped> = Vec::new();
         let mut fresh = Vec::new();
         for finding in findings {
-            let same =
-                |other: &Finding| other.oracle == finding.oracle && plain(&other.headline) == plain(&finding.headline);
+            let same = |other: &Finding| other.says_the_same(finding);
             if fresh.iter().any(|grouped: &Grouped| same(&grouped.finding))
                 || told.iter().any(|grouped| same(&grouped.finding))
             {
@@ -97,27 +96,11 @@ impl Failing {
     }
 }
 
-/// A headline without what differs from cell to cell: session ids and exchange numbers, in parentheses.
-pub(super) fn plain(headline: &str) -> String {
-    let mut parts = headline.split('(');
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        kept.push_str(part.split_once(')').map_or("", |(_, rest)| rest));
-    }
-    kept
-}
-
 /// The worst first: what crossed, then what was harmed, then what was lost. What a step shows comes before
 /// what its handshake shows, and what a reader sees in an answer before what only the ledger tells.
 fn weight(grouped: &Grouped) -> (bool, u8, bool, Oracle, usize) {
     let finding = &grouped.finding;
-    let kind = match finding.kind {
-        Kind::Leak => 0,
-        Kind::Correlation => 1,
-        Kind::Refusal => 2,
-        Kind::Interference => 3,
-        Kind::Loss => 4,
-    };
+    let kind = finding.kind.rank();
     let handshake = grouped.trace.as_ref().is_some_and(|trace| in_handshake(trace, finding.at));
     (finding.severity == Severity::Warning, kind, handshake, finding.oracle, finding.at)
 }

@@ -194,8 +194,15 @@ impl<'t> Picture<'t> {
         match token.map(|token| self.trace.facts.token_owner(token)) {
             None => "no credential".into(),
             Some(Some(owner)) => format!("as {owner}"),
+            Some(None) if self.is_unknown(token) => format!("with {}", token.map(short).unwrap_or_default()),
             Some(None) => "as the hub".into(),
         }
+    }
+
+    /// In real traffic, a credential may be anybody's.
+    fn is_unknown(&self, token: Option<&str>) -> bool {
+        let facts = &self.trace.facts;
+        facts.attached.is_some() && !facts.service_tokens.values().any(|own| Some(own.as_str()) == token)
     }
 
     /// Text on one line, every mark replaced by whose it is.
@@ -273,6 +280,12 @@ fn said(response: &Value) -> String {
         Some(tools) => format!("tools: {}", tools.join(", ")),
         None => response.get("result").map(Value::to_string).unwrap_or_default(),
     }
+}
+
+/// A fingerprint in a word.
+fn short(token: &str) -> String {
+    let hidden = token.rsplit('-').next().unwrap_or(token);
+    format!("credential {}", hidden.chars().take(6).collect::<String>())
 }
 
 fn dots(style: Style) -> &'static str {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Exchange;
 use crate::scenario::model::{Actor, CredentialMode, Scenario};
 
 /// What was true before the first byte was sent.
@@ -48,6 +49,9 @@ pub struct Facts {
     /// What a server that is asked with no hub between says of itself; `None` where a hub is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Server>,
+    /// What stands for marks and for what was hidden, where the trace is one of real traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<Attached>,
 }
 
 /// The profile of a server.
@@ -81,6 +85,27 @@ pub enum State {
     Session,
     /// Every session of the account that stored it, and no other account.
     Account,
+}
+
+/// What was found out about real traffic before it was judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// Which exchange of a client caused an arrival, by upstream and the arrival's exchange; what is not known is left out.
+    pub causes: BTreeMap<String, BTreeMap<u64, Exchange>>,
+    /// What hidden session ids look like.
+    pub shapes: BTreeMap<String, Shape>,
+}
+
+/// What can be said of a session id that is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Shape {
+    /// Its characters.
+    pub length: usize,
+    /// Whether it is visible ASCII and nothing else.
+    pub visible: bool,
+    /// In how many of 100 places it agrees with the earlier id that is most like it.
+    pub alike_percent: usize,
 }
 
 /// What a target promises to keep apart.

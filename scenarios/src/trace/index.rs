@@ -1,7 +1,7 @@
 //! The questions that oracles ask of a trace: whose call is this, whose session, whose mark.
 //!
 //! Ownership is resolved here, once, for all oracles. An arrival at an upstream belongs to the call
-//! whose mark it carries; one without a mark (a DELETE, a hub's own handshake) belongs to whoever
+//! whose mark it carries, or in real traffic to the one that the facts name; one without a mark (a DELETE, a hub's own handshake) belongs to whoever
 //! first used its upstream session; failing that, to the user whose credential it carries. A mark
 //! minted by an upstream belongs to the call, account or session it was minted for. What cannot be
 //! resolved stays unresolved: an oracle must not guess.
@@ -30,6 +30,8 @@ pub struct Index<'t> {
     pub step_ends: BTreeMap<usize, usize>,
     /// Every mark of the run.
     pub marks: Vec<Mark<'t>>,
+    /// What each exchange of an actor caused.
+    caused: BTreeMap<Exchange, Vec<(&'t str, u64)>>,
     sight: Sight,
 }
 
@@ -174,12 +176,18 @@ impl<'t> Index<'t> {
             outcomes: BTreeMap::new(),
             step_ends: BTreeMap::new(),
             marks: Vec::new(),
+            caused: BTreeMap::new(),
             sight: Sight::new([]),
         };
         for (at, event) in trace.events.iter().enumerate() {
             index.take(at, event);
         }
         index.attribute_arrivals();
+        for (place, arrival) in &index.arrivals {
+            if let Some(cause) = arrival.cause {
+                index.caused.entry(cause).or_default().push(*place);
+            }
+        }
         index.collect_marks(trace);
         index.sight = Sight::new(index.marks.iter().map(|mark| mark.text));
         index
@@ -216,7 +224,7 @@ impl<'t> Index<'t> {
 
     /// The arrivals that an actor's exchange caused, in order.
     pub fn arrivals_of(&self, exchange: Exchange) -> impl Iterator<Item = &Arrival<'t>> {
-        self.arrivals.values().filter(move |a| a.cause == Some(exchange))
+        self.caused.get(&exchange).into_iter().flatten().filter_map(|arrival| self.arrivals.get(arrival))
     }
 
     /// The message that a step is about: its own, or the handshake that failed before it.
@@ -330,8 +338,14 @@ impl<'t> Index<'t> {
         }
     }
 
-    /// Joins every arrival with the actor's exchange whose mark it carries.
+    /// Joins every arrival with the actor's exchange whose mark it carries, or that the facts name.
     fn attribute_arrivals(&mut self) {
+        if let Some(attached) = &self.facts.attached {
+            for ((upstream, number), arrival) in &mut self.arrivals {
+                arrival.cause = attached.causes.get(*upstream).and_then(|causes| causes.get(number)).copied();
+            }
+            return;
+        }
         let requests: Vec<(&'t str, Exchange)> =
             self.messages.values().filter_map(|m| Some((m.mark?, m.exchange))).collect();
         let sight = Sight::new(requests.iter().map(|(mark, _)| *mark));
@@ -394,6 +408,12 @@ impl<'t> Arrival<'t> {
     pub fn token(&self) -> Option<&'t str> {
         header(self.headers, "authorization").map(|v| v.strip_prefix("Bearer ").unwrap_or(v))
     }
+}
+
+/// The credential in `authorization`, without its scheme.
+pub fn credential(headers: &[(String, String)]) -> Option<&str> {
+    let value = header(headers, "authorization")?;
+    Some(value.split_once(' ').map_or(value, |(_, credential)| credential.trim_start()))
 }
 
 /// The first header of this name; names are stored in lower case.

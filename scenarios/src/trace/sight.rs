@@ -56,7 +56,8 @@ impl Sight {
     }
 }
 
-fn spellings(word: &str) -> BTreeSet<String> {
+/// A word plain, in hexadecimal and in base64 at every alignment.
+pub(crate) fn spellings(word: &str) -> BTreeSet<String> {
     let bytes = word.as_bytes();
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     let mut all = BTreeSet::from([word.to_owned(), hex.to_uppercase(), hex]);

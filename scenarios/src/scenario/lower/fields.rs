@@ -44,6 +44,30 @@ impl Lowering<'_> {
         }
     }
 
+    /// The entries of a map whose keys are anybody's; none, and told, where it is no map.
+    pub(crate) fn entries<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
+        if let Value::Map(members) = &node.value {
+            return members;
+        }
+        let message = format!("{what} must be a map, and this is {}", node.value.name());
+        self.wrong_help("S002", node.span, message, help);
+        &[]
+    }
+
+    /// A word out of a closed list, which stays as it is where the file does not speak of it.
+    pub(crate) fn choice<T: Clone>(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        what: &str,
+        known: &[(&str, T)],
+        chosen: &mut T,
+    ) {
+        if let Some(word) = fields.take(key).and_then(|node| self.word(node, what, known)) {
+            *chosen = word;
+        }
+    }
+
     /// Tells of every key that nobody took.
     pub(crate) fn finish(&mut self, fields: &Fields<'_>, what: &str) {
         for key in fields.keys() {

@@ -319,27 +319,13 @@ impl Loading<'_, '_> {
         let refusals = [("identical", Refusals::Identical), ("similar", Refusals::Similar)];
         let logs = [("promised", Logs::Promised), ("not-promised", Logs::NotPromised)];
         let answers = [("verbatim", Answers::Verbatim), ("alike", Answers::Alike)];
-        self.promise(&mut fields, "sharing", "sharing level", &sharing, &mut promises.sharing);
-        self.promise(&mut fields, "identity-headers", "promise", &identity, &mut promises.identity_headers);
-        self.promise(&mut fields, "refusals", "promise", &refusals, &mut promises.refusals);
-        self.promise(&mut fields, "logs", "promise", &logs, &mut promises.logs);
-        self.promise(&mut fields, "answers", "promise", &answers, &mut promises.answers);
+        self.lowering.choice(&mut fields, "sharing", "sharing level", &sharing, &mut promises.sharing);
+        self.lowering.choice(&mut fields, "identity-headers", "promise", &identity, &mut promises.identity_headers);
+        self.lowering.choice(&mut fields, "refusals", "promise", &refusals, &mut promises.refusals);
+        self.lowering.choice(&mut fields, "logs", "promise", &logs, &mut promises.logs);
+        self.lowering.choice(&mut fields, "answers", "promise", &answers, &mut promises.answers);
         self.lowering.finish(&fields, "`promises`");
         promises
-    }
-
-    /// One promise, which stays as it is where the file does not speak of it.
-    pub(super) fn promise<T: Clone>(
-        &mut self,
-        fields: &mut Fields<'_>,
-        key: &'static str,
-        what: &str,
-        known: &[(&str, T)],
-        promise: &mut T,
-    ) {
-        if let Some(word) = fields.take(key).and_then(|node| self.lowering.word(node, what, known)) {
-            *promise = word;
-        }
     }
 
     fn supports(&mut self, node: &Node) -> Vec<String> {
@@ -378,18 +364,9 @@ impl Loading<'_, '_> {
         excluded
     }
 
-    /// The entries of a map whose keys are anybody's; none, and told, where it is no map.
-    pub(super) fn entries<'n>(&mut self, node: &'n Node, what: &str, help: &str) -> &'n [(Spanned<String>, Node)] {
-        if let Value::Map(members) = &node.value {
-            return members;
-        }
-        self.wrong(node.span, "S002", format!("{what} must be a map, and this is {}", node.value.name()), help);
-        &[]
-    }
-
     /// A map of texts, each with its key.
     fn members(&mut self, node: &Node, what: &str) -> Vec<(Spanned<String>, Spanned<String>)> {
-        let members = self.entries(node, what, "write `name: reason`");
+        let members = self.lowering.entries(node, what, "write `name: reason`");
         members.iter().filter_map(|(name, node)| Some((name.clone(), self.lowering.text(node, what)?))).collect()
     }
 
@@ -415,7 +392,7 @@ impl Loading<'_, '_> {
 
     /// A map of lines.
     pub(super) fn lines(&mut self, node: &Node, what: &str, also: &[&'static str]) -> Vec<(String, Spanned<String>)> {
-        let members = self.entries(node, what, "write `name: value`");
+        let members = self.lowering.entries(node, what, "write `name: value`");
         members.iter().filter_map(|(name, node)| Some((name.value.clone(), self.line(node, what, also)?))).collect()
     }
 

@@ -172,7 +172,9 @@ impl Loading<'_, '_> {
     fn roles(&mut self, node: &Node) -> (BTreeMap<String, Role>, BTreeSet<String>) {
         let (mut roles, mut destructive) = (BTreeMap::new(), BTreeSet::new());
         let known: Vec<&str> = grammar::ROLES.iter().map(|(role, ..)| *role).collect();
-        for (name, node) in self.entries(node, "`roles`", "write `echo: { tool: echo, with: { text: \"{value}\" } }`") {
+        for (name, node) in
+            self.lowering.entries(node, "`roles`", "write `echo: { tool: echo, with: { text: \"{value}\" } }`")
+        {
             let Some((_, takes, _)) = grammar::ROLES.iter().find(|(role, ..)| *role == name.value) else {
                 self.lowering.unknown("T056", name, "role", &known);
                 continue;
@@ -289,8 +291,8 @@ impl Loading<'_, '_> {
         let Some(mut fields) = self.lowering.map(node, "`promises`") else { return promises };
         let refusals = [("identical", Refusals::Identical), ("similar", Refusals::Similar)];
         let logs = [("promised", Logs::Promised), ("not-promised", Logs::NotPromised)];
-        self.promise(&mut fields, "refusals", "promise", &refusals, &mut promises.refusals);
-        self.promise(&mut fields, "logs", "promise", &logs, &mut promises.logs);
+        self.lowering.choice(&mut fields, "refusals", "promise", &refusals, &mut promises.refusals);
+        self.lowering.choice(&mut fields, "logs", "promise", &logs, &mut promises.logs);
         self.lowering.finish(&fields, "`promises`");
         promises
     }
