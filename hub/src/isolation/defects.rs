@@ -89,7 +89,7 @@ mod chosen {
             sheet.level.wider().map(|level| {
                 let defect = Defect {
                     name: format!("{}@{level}", sheet.name),
-                    class: sheet.class,
+                    class: sheet.class_at(level),
                     summary: format!("{} are common to a whole {level} instead of a {}", sheet.holds, sheet.level),
                     equivalent: proof(sheet.name, level),
                 };

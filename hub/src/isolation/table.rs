@@ -27,6 +27,15 @@ pub struct Sheet {
     pub why: &'static str,
     /// The bug class of a hub that makes it wider.
     pub class: &'static str,
+    /// Where a hub that makes it as wide as this is of a class of its own.
+    pub special: &'static [(Level, &'static str)],
+}
+
+impl Sheet {
+    /// The bug class of a hub that makes it this wide.
+    pub fn class_at(&self, level: Level) -> &'static str {
+        self.special.iter().find(|(special, _)| *special == level).map_or(self.class, |(_, class)| class)
+    }
 }
 
 macro_rules! tables {
@@ -56,6 +65,7 @@ tables! {
         holds: "client sessions",
         why: "a session belongs to one person, one key and one route; another key of the same person may have fewer rights",
         class: "session-id-not-bound-to-user",
+        special: &[(Level::Principal, "weaker-credential-inherits-session")],
     };
     /// Sessions that the hub holds at upstreams, by server.
     UpstreamSessions(std::sync::Arc<str>) = Sheet {
@@ -65,6 +75,11 @@ tables! {
         holds: "the MCP session that a client session has at an upstream",
         why: "an upstream keeps state by its own session id; two client sessions on one of them see each other's",
         class: "one-upstream-session-for-all",
+        special: &[
+            (Level::Credential, "same-user-sessions-merged"),
+            (Level::Principal, "same-user-sessions-merged"),
+            (Level::UpstreamCredential, "pool-key-omits-user"),
+        ],
     };
     /// Calls that wait for an answer, by the id they have upstream.
     InFlight(u64) = Sheet {
@@ -74,6 +89,7 @@ tables! {
         holds: "where the answer of a call goes",
         why: "ids are counted per upstream session, so equal ids are in flight all the time",
         class: "id-map-overwritten-across-clients",
+        special: &[],
     };
     /// Request ids that a client has in flight.
     RequestIds(crate::envelope::Id) = Sheet {
@@ -83,6 +99,7 @@ tables! {
         holds: "which call a client's id means, for cancel and for refusing duplicates",
         why: "every client counts from the same numbers; a wider table refuses or cancels a stranger's call",
         class: "cancel-hits-neighbour",
+        special: &[],
     };
     /// Progress tokens of calls, by the token they have upstream.
     ProgressTokens(u64) = Sheet {
@@ -92,6 +109,7 @@ tables! {
         holds: "where a call's progress goes, and under which token",
         why: "clients choose equal tokens, and what an upstream tells about one call is that caller's alone",
         class: "progress-token-collision",
+        special: &[],
     };
     /// Questions of upstreams that wait for a client's answer, by the id that the client was shown.
     ReverseRequests(u64) = Sheet {
@@ -101,6 +119,7 @@ tables! {
         holds: "which upstream asked a client something, and under which id",
         why: "every session counts its questions from one; in a wider table one client answers what another was asked",
         class: "reverse-reply-from-any-session",
+        special: &[],
     };
     /// Event streams to clients, by their number in the session.
     ReplayEvents(u64) = Sheet {
@@ -110,6 +129,7 @@ tables! {
         holds: "what an upstream told a session outside of answers, and what of it may be asked for again",
         why: "every session numbers its streams and events alike; in a wider table one reads what another was told",
         class: "replay-crosses-session",
+        special: &[],
     };
     /// Resources of merged routes, by the URI that a session was told.
     ResourceOwners(crate::catalog::ToldUri) = Sheet {
@@ -119,6 +139,7 @@ tables! {
         holds: "which server a resource belongs to, and what it is called there",
         why: "two routes or two people may see one URI at different servers",
         class: "name-collision-across-owners",
+        special: &[],
     };
     /// Lists that may be given again.
     ListCache(crate::relay::Asked) = Sheet {
@@ -128,6 +149,7 @@ tables! {
         holds: "lists of tools, prompts and resources, while they are fresh",
         why: "a server shows each account its own tools; what one key was shown is no other's",
         class: "tool-list-cache-shared",
+        special: &[],
     };
     /// Resources that may be given again.
     ReadCache(crate::relay::Asked) = Sheet {
@@ -137,6 +159,7 @@ tables! {
         holds: "resources that were read, while they are fresh",
         why: "one URI holds each account's own data",
         class: "result-cache-omits-caller",
+        special: &[],
     };
     /// How many sessions somebody may still open.
     SessionSlots(()) = Sheet {
@@ -146,6 +169,7 @@ tables! {
         holds: "how many sessions may still be opened",
         why: "who opens too many is refused themselves, and nobody else",
         class: "cap-evicts-strangers",
+        special: &[],
     };
     /// How many sessions the hub may still open at an upstream.
     UpstreamSlots(()) = Sheet {
@@ -155,6 +179,7 @@ tables! {
         holds: "how many sessions may still be opened at an upstream",
         why: "a server that is full is full for those who ask it, and says nothing about any other",
         class: "cap-evicts-strangers",
+        special: &[],
     };
     /// Credentials for upstreams, by server.
     UpstreamCredentials(std::sync::Arc<str>) = Sheet {
@@ -164,5 +189,6 @@ tables! {
         holds: "whom the hub acts as at an upstream",
         why: "an upstream must see the person who asks, never the one who asked first",
         class: "token-store-keyed-by-server",
+        special: &[],
     };
 }
