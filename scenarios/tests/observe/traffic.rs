@@ -67,8 +67,11 @@ impl Observed {
     }
 }
 
+/// All that are played with a hub.
 pub(crate) fn scenarios() -> Vec<Arc<Scenario>> {
-    Library::embedded(&Registry::embedded()).scenarios
+    let mut scenarios = Library::embedded(&Registry::embedded()).scenarios;
+    scenarios.retain(|scenario| !scenario.is_for_servers());
+    scenarios
 }
 
 /// The cells of a scenario that can be played over sockets, in one revision where it has several.
