@@ -3,7 +3,7 @@
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
 //!   [`targets`]: hubs that target files describe; [`servers`]: servers without a hub.
-//! - [`bench`]: what the hub costs, measured.
+//! - [`mod@bench`]: what the hub costs, measured.
 //! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
 
