@@ -78,12 +78,13 @@ impl Walk<'_> {
         let (pace, wire, seed) = (Pace::Real(options.patience), Wire::Tcp, facts.seed);
         let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, seed).await?;
         let declared = facts.clone();
-        let provision = Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
+        let provision =
+            Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed, starts: 0 };
         let room = Room::open(program, &provision).map_err(|trouble| words(&trouble))?;
         let Some((process, running)) = raise(&room, target, tell).await else { return Ok(()) };
         facts.keys.extend(running.keys.clone());
         stage.take(running);
-        let took = Player::new(cell, &facts, &stage, &Front::Target(target.clone()), None).play().await;
+        let took = Player::new(cell, &facts, &mut stage, &Front::Target(target.clone()), None).play().await;
         let farewell = room.into_guest(process);
         let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
         let stopped = farewell.leave().await;
@@ -137,7 +138,7 @@ async fn raise(room: &Room<'_>, target: &Target, tell: &mut dyn FnMut(Line)) -> 
     };
     let endpoints =
         steps.told("routes", room.endpoints(), |found| found.keys().cloned().collect::<Vec<_>>().join(", "))?;
-    Some((process, Running { endpoints, keys, guest: None }))
+    Some((process, Running { endpoints, keys, guest: None, ending: None }))
 }
 
 /// Tells each step as it is done.

@@ -52,6 +52,8 @@ pub struct Call {
     pub address: Address,
     /// Its JSON-RPC id, by which its client may cancel it.
     pub id: Option<Value>,
+    /// The mark under which it waits at its upstream, where that is not its own.
+    pub gate: Option<String>,
     task: AbortHandle,
     ending: Ending,
     went: Arc<Notify>,
@@ -124,7 +126,12 @@ impl Call {
             let _ = done.send(reply);
         });
         let (task, ending) = (task.abort_handle(), Ending::Open(ending));
-        Self { exchange, address, id: None, task, ending, went: Arc::new(Notify::new()) }
+        Self { exchange, address, id: None, gate: None, task, ending, went: Arc::new(Notify::new()) }
+    }
+
+    /// The mark under which it waits at its upstream.
+    pub fn gate(&self) -> Option<&str> {
+        self.gate.as_deref().or(self.address.mark.as_deref())
     }
 
     /// What became of it, if anything did within the pace's deadline.

@@ -51,6 +51,7 @@ pub fn facts(cell: &Cell, seed: u64, promises: &Promises) -> Facts {
     Facts {
         scenario: Scenario::clone(scenario),
         cell: cell.name.clone(),
+        pair: cell.pair,
         revision: cell.revision.to_string(),
         credentials: cell.credentials,
         seed,

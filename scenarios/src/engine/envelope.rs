@@ -1,13 +1,15 @@
 //! The requests that actors write: JSON-RPC over streamable HTTP, each with a mark of its own.
 //!
 //! The mark travels in `params._meta`, where the specification lets a client put what it likes and
-//! every hub must pass it on; by it the upstream's ledger names the request.
+//! every hub must pass it on; by it the upstream's ledger names the request. In the stateless era a request also says
+//! there which revision it is written in and what its client can be asked, and says in headers what it asks.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::Outgoing;
-use crate::scenario::model::Reference;
+use crate::scenario::model::{ListKind, Reference};
 
 /// The field of `params._meta` that carries a request's mark.
 pub const MARK_FIELD: &str = "crosstalk/mark";
@@ -21,6 +23,84 @@ pub struct Credentials {
     pub session: Option<String>,
     /// The negotiated revision, absent before there is one.
     pub revision: Option<String>,
+    /// What a stateless client says of itself with every request; `None` for a stateful one, which has said it.
+    pub itself: Option<Itself>,
+}
+
+/// What a stateless client says of itself with every request.
+#[derive(Debug, Clone, Default)]
+pub struct Itself {
+    /// What it can be asked; everything where it is not said.
+    pub offers: Option<Vec<String>>,
+    /// The lowest level of log lines that it wants.
+    pub level: Option<String>,
+}
+
+/// A POST of one message of whichever era the credentials are of.
+pub fn write(
+    credentials: &Credentials,
+    method: &str,
+    id: Option<&Value>,
+    mut params: Map<String, Value>,
+    mark: &str,
+) -> Outgoing {
+    let Some(itself) = &credentials.itself else { return post(credentials, message(method, id, params, mark)) };
+    let name = params.get("name").or(params.get("uri")).and_then(Value::as_str).map(header_value);
+    if let Value::Object(meta) = params.entry("_meta").or_insert_with(|| json!({})) {
+        meta.extend(itself.meta(credentials.revision.as_deref().unwrap_or_default()));
+    }
+    let mut outgoing = post(credentials, message(method, id, params, mark));
+    outgoing.headers.push(("mcp-method".into(), method.to_owned()));
+    let named = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+    outgoing.headers.extend(name.filter(|_| named).map(|name| ("mcp-name".to_owned(), name)));
+    outgoing
+}
+
+impl Itself {
+    fn meta(&self, revision: &str) -> Map<String, Value> {
+        let key = |name: &str| format!("io.modelcontextprotocol/{name}");
+        let mut meta = Map::new();
+        meta.insert(key("protocolVersion"), revision.into());
+        meta.insert(key("clientInfo"), client_info());
+        let mut capabilities = object(json!({ "roots": {}, "sampling": {}, "elicitation": {} }));
+        capabilities.retain(|name, _| self.offers.as_ref().is_none_or(|offers| offers.contains(name)));
+        meta.insert(key("clientCapabilities"), capabilities.into());
+        meta.extend(self.level.as_ref().map(|level| (key("logLevel"), level.clone().into())));
+        meta
+    }
+}
+
+/// A header's value: as it is where that is plain, and as the specification wraps it in base64 otherwise.
+fn header_value(value: &str) -> String {
+    let plain = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value && !value.is_empty();
+    let wrapped = value.starts_with("=?base64?") && value.ends_with("?=");
+    if plain && !wrapped { value.to_owned() } else { format!("=?base64?{}?=", STANDARD.encode(value)) }
+}
+
+fn client_info() -> Value {
+    json!({ "name": "crosstalk", "version": "1" })
+}
+
+/// The params of `subscriptions/listen`; every list where nothing is named.
+pub fn listen(filter: Option<(&[ListKind], Vec<String>)>) -> Map<String, Value> {
+    let everything = [ListKind::Tools, ListKind::Prompts, ListKind::Resources];
+    let (lists, uris) = filter.unwrap_or((&everything, Vec::new()));
+    let mut wanted = Map::new();
+    for list in lists {
+        wanted.insert(
+            match list {
+                ListKind::Tools => "toolsListChanged",
+                ListKind::Prompts => "promptsListChanged",
+                ListKind::Resources | ListKind::Templates => "resourcesListChanged",
+            }
+            .to_owned(),
+            true.into(),
+        );
+    }
+    if !uris.is_empty() {
+        wanted.insert("resourceSubscriptions".into(), uris.into());
+    }
+    object(json!({ "notifications": wanted }))
 }
 
 /// A JSON-RPC request, or a notification where `id` is `None`.
@@ -47,7 +127,7 @@ pub fn initialize(revision: &str, offers: Option<&[String]>) -> Map<String, Valu
     object(json!({
         "protocolVersion": revision,
         "capabilities": capabilities,
-        "clientInfo": { "name": "crosstalk", "version": "1" },
+        "clientInfo": client_info(),
     }))
 }
 
@@ -108,6 +188,11 @@ pub fn delete(credentials: &Credentials) -> Outgoing {
 }
 
 impl Credentials {
+    /// Whether a request with them needs no session.
+    pub fn stands_alone(&self) -> bool {
+        self.itself.is_some()
+    }
+
     fn headers(&self) -> Vec<(String, String)> {
         let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
         let named = [

@@ -14,7 +14,8 @@ use super::{
     call::{Address, Call},
     cast,
     client::{Endpoint, Kept, Outgoing, Reply},
-    envelope::{self, Credentials},
+    envelope::{self, Credentials, Itself},
+    rounds::Round,
     sessions::Sessions,
     stage::{Front, Stage},
 };
@@ -23,7 +24,7 @@ use crate::{
     run::Cell,
     scenario::{
         canary,
-        model::{Action, Actor, Request, Revision},
+        model::{Action, Actor, Era, Request, Revision},
     },
     trace::{Event, Exchange, Facts, Purpose, event::Outcome},
 };
@@ -36,7 +37,7 @@ const FIRST_ID: u64 = 1000;
 pub struct Player<'s> {
     pub(super) cell: &'s Cell,
     pub(super) facts: &'s Facts,
-    pub(super) stage: &'s Stage,
+    pub(super) stage: &'s mut Stage,
     pub(super) alone: Option<&'s str>,
     pub(super) sessions: Sessions,
     /// Held calls by label, and every call that was given up on.
@@ -44,8 +45,14 @@ pub struct Player<'s> {
     pub(super) withdrawn: BTreeSet<String>,
     /// Labels of calls that were to be held and did not reach their upstream in time.
     pub(super) stuck: BTreeSet<String>,
-    /// Cursors by the label under which they are kept.
-    pub(super) cursors: BTreeMap<String, String>,
+    /// Cursors and handles by the label under which they are kept.
+    pub(super) kept: BTreeMap<String, String>,
+    /// What calls were told when something more was wanted, by label.
+    pub(super) rounds: BTreeMap<String, Vec<Round>>,
+    /// Which log lines a stateful client wants, by upstream.
+    pub(super) levels: BTreeMap<(Actor, String), String>,
+    /// What a stateless client can be asked, where it has said so.
+    offers: BTreeMap<Actor, Vec<String>>,
     /// Connections that are kept, by name.
     connections: BTreeMap<String, Kept>,
     pub(super) rng: ChaCha8Rng,
@@ -69,7 +76,7 @@ pub(super) struct NoSession(pub(super) Outcome);
 
 impl<'s> Player<'s> {
     /// A player on a raised stage. With `alone`, only that user's polite steps are played.
-    pub fn new(cell: &'s Cell, facts: &'s Facts, stage: &'s Stage, front: &Front, alone: Option<&'s str>) -> Self {
+    pub fn new(cell: &'s Cell, facts: &'s Facts, stage: &'s mut Stage, front: &Front, alone: Option<&'s str>) -> Self {
         let domain = format!("requests {} {}", cell.scenario.id.value, alone.unwrap_or("everybody"));
         Self {
             cell,
@@ -80,7 +87,10 @@ impl<'s> Player<'s> {
             held: BTreeMap::new(),
             withdrawn: withdrawn(cell),
             stuck: BTreeSet::new(),
-            cursors: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            offers: BTreeMap::new(),
             connections: BTreeMap::new(),
             rng: cast::rng(facts.seed, cell, "player"),
             marks: Mint::new(facts.seed, &domain),
@@ -135,16 +145,17 @@ impl<'s> Player<'s> {
         self.facts.keys.get(&actor.to_string()).cloned()
     }
 
-    /// `$canary` forms replaced, all the way down.
+    /// `$canary` and `$kept` forms replaced, all the way down.
     pub(super) fn fill(&self, actor: &Actor, arguments: &Map<String, Value>) -> Map<String, Value> {
         arguments.iter().map(|(name, value)| (name.clone(), self.fill_value(actor, value))).collect()
     }
 
     pub(super) fn fill_text(&self, actor: &Actor, text: &str) -> String {
-        canary::expand(text, actor, |who, series| self.facts.canary(who, series).map(str::to_owned))
+        let text = canary::expand(text, actor, |who, series| self.facts.canary(who, series).map(str::to_owned));
+        canary::hand_in(&text, |label| self.kept.get(label).cloned())
     }
 
-    fn fill_value(&self, actor: &Actor, value: &Value) -> Value {
+    pub(super) fn fill_value(&self, actor: &Actor, value: &Value) -> Value {
         match value {
             Value::String(text) => self.fill_text(actor, text).into(),
             Value::Array(items) => items.iter().map(|item| self.fill_value(actor, item)).collect(),
@@ -194,27 +205,41 @@ impl<'s> Player<'s> {
         }
     }
 
-    /// The revision header, which the oldest revision does not have.
-    pub(super) fn revision(&self) -> Option<String> {
-        (self.cell.revision != Revision::March2025).then(|| self.facts.revision.clone())
+    /// In which era an actor speaks.
+    pub(super) fn era_of(&self, actor: &Actor) -> Era {
+        self.facts.era_of(actor)
     }
 
-    /// What an actor presents inside their own session, which is opened if need be.
+    /// The revision header, which the oldest revision does not have.
+    pub(super) fn revision(&self, actor: &Actor) -> Option<String> {
+        let revision = self.facts.revision_of(actor);
+        (revision != Revision::March2025.to_string()).then_some(revision)
+    }
+
+    /// What an actor says of itself with every request, in the stateless era.
+    pub(super) fn itself(&self, actor: &Actor) -> Option<Itself> {
+        let offers = self.offers.get(actor).cloned();
+        (self.era_of(actor) == Era::Stateless).then_some(Itself { offers, level: None })
+    }
+
+    /// What an actor presents inside their own session, which is opened if need be; a stateless one needs none.
     pub(super) async fn in_session(
         &mut self,
         step: usize,
         actor: &Actor,
         upstream: &str,
     ) -> Result<Credentials, NoSession> {
-        if self.sessions.open(actor, upstream).is_none() {
+        let itself = self.itself(actor);
+        if itself.is_none() && self.sessions.open(actor, upstream).is_none() {
             let opening = Opening { purpose: Purpose::Handshake, id: None, offers: None };
             self.initialize(step, actor, upstream, opening).await?;
         }
         let session = self.sessions.open(actor, upstream).flatten().map(str::to_owned);
-        Ok(Credentials { token: self.token(actor, upstream), session, revision: self.revision() })
+        Ok(Credentials { token: self.token(actor, upstream), session, revision: self.revision(actor), itself })
     }
 
-    /// `initialize`, then `notifications/initialized`: a new session, whatever the actor had before.
+    /// `initialize`, then `notifications/initialized`: a new session, whatever the actor had before. In the stateless era
+    /// `server/discover`, which opens nothing; what the client offers, it says with every request from then on.
     pub(super) async fn initialize(
         &mut self,
         step: usize,
@@ -225,10 +250,18 @@ impl<'s> Player<'s> {
         let Opening { purpose, id, offers } = opening;
         let mark = self.next_mark();
         let id = id.unwrap_or_else(|| self.next_id(actor, upstream));
-        let body =
-            envelope::message("initialize", Some(&id), envelope::initialize(&self.facts.revision, offers), &mark);
         let knock = Credentials { token: self.token(actor, upstream), ..Credentials::default() };
-        let address = self.address(step, actor, upstream, purpose, Some(mark));
+        let address = self.address(step, actor, upstream, purpose, Some(mark.clone()));
+        if self.era_of(actor) == Era::Stateless {
+            self.offers.extend(offers.map(|offers| (actor.clone(), offers.to_vec())));
+            let credentials = Credentials { revision: self.revision(actor), itself: self.itself(actor), ..knock };
+            let outgoing = envelope::write(&credentials, "server/discover", Some(&id), Map::new(), &mark);
+            let mut call = self.send(address, outgoing).map_err(NoSession)?;
+            let outcome = call.outcome(self.stage.pace).await;
+            return if call.known().is_some() { Ok(call.exchange) } else { Err(NoSession(outcome)) };
+        }
+        let revision = self.facts.revision_of(actor);
+        let body = envelope::message("initialize", Some(&id), envelope::initialize(&revision, offers), &mark);
         let mut call = self.send(address, envelope::post(&knock, body)).map_err(NoSession)?;
         let outcome = call.outcome(self.stage.pace).await;
         let Some(Ok(reply)) = call.known() else { return Err(NoSession(outcome)) };
@@ -237,7 +270,7 @@ impl<'s> Player<'s> {
         }
         let session = reply.headers.iter().find(|(name, _)| name == "mcp-session-id").map(|(_, id)| id.clone());
         self.sessions.opened(actor, upstream, session.clone());
-        let credentials = Credentials { session, revision: self.revision(), ..knock };
+        let credentials = Credentials { session, revision: self.revision(actor), ..knock };
         let mark = self.next_mark();
         let body = envelope::message("notifications/initialized", None, Map::new(), &mark);
         let address = self.address(step, actor, upstream, Purpose::Handshake, Some(mark));

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
+use super::forged;
 use crate::scenario::model::Actor;
 
 /// The session ids that actors were given, by actor and upstream.
@@ -45,21 +46,10 @@ impl Sessions {
         }
     }
 
-    /// A fresh id that nobody ever had, of the same shape as the target's: each digit another digit,
-    /// each letter another letter of its case, everything else where it was.
+    /// A fresh id that nobody ever had, of the same shape as the target's.
     pub fn unknown(&self, rng: &mut impl Rng) -> String {
         const NO_MODEL: &str = "00000000-0000-4000-8000-000000000000";
         let model = self.newest.as_deref().unwrap_or(NO_MODEL);
-        let hexadecimal = model.chars().filter(char::is_ascii_alphabetic).all(|c| matches!(c, 'a'..='f'));
-        let last_letter = if hexadecimal { b'f' } else { b'z' };
-        model
-            .chars()
-            .map(|c| match c {
-                '0'..='9' => char::from(rng.random_range(b'0'..=b'9')),
-                'a'..='z' => char::from(rng.random_range(b'a'..=last_letter)),
-                'A'..='Z' => char::from(rng.random_range(b'A'..=b'Z')),
-                other => other,
-            })
-            .collect()
+        forged::unknown(model, rng)
     }
 }

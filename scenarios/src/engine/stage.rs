@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use fake_upstreams::{Answers, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+};
 
 use super::{
     cast,
@@ -41,6 +44,19 @@ pub struct Stage {
     pub guest: Option<Guest>,
     /// The clock it runs by.
     pub pace: Pace,
+    /// What is needed to start the target again.
+    again: Option<Again>,
+}
+
+/// What is needed to start a target again.
+#[derive(Debug)]
+struct Again {
+    target: Target,
+    addresses: BTreeMap<String, String>,
+    wire: Wire,
+    seed: u64,
+    starts: u64,
+    ending: oneshot::Sender<()>,
 }
 
 impl Stage {
@@ -60,13 +76,40 @@ impl Stage {
             Pace::Real(_) => Wire::Tcp,
         };
         let (mut stage, addresses) = Self::upstreams(recorder.clone(), facts, &wire, pace, seed).await?;
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed };
-        let running = match front {
-            Front::Target(target) => target.start(&provision).await?,
-            Front::Nothing => straight(&provision),
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed, starts: 0 };
+        let Front::Target(target) = front else {
+            stage.take(straight(&provision));
+            return Ok(stage);
         };
+        let mut running = target.start(&provision).await?;
+        let ending = running.ending.take();
         stage.take(running);
+        let again = |ending| Again { target: target.clone(), addresses, wire, seed, starts: 0, ending };
+        stage.again = ending.map(again);
         Ok(stage)
+    }
+
+    /// Ends the target and starts it again as it was configured; nothing of what it remembered is left.
+    ///
+    /// # Errors
+    /// That it cannot be started again, or why it does not run.
+    pub async fn restart(&mut self, facts: &Facts) -> Result<(), String> {
+        let Some(Again { target, addresses, wire, seed, starts, ending }) = self.again.take() else {
+            return Err("this target cannot be started again".to_owned());
+        };
+        // It may have ended by itself.
+        let _ = ending.send(());
+        self.pace.settle().await;
+        let starts = starts + 1;
+        // Its randomness goes on: a hub that gave out its first ids once more would be another hub.
+        let now = seed.wrapping_add(starts);
+        let recorder = self.recorder.clone();
+        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed: now, starts };
+        let mut running = target.start(&provision).await?;
+        let ending = running.ending.take();
+        self.take(running);
+        self.again = ending.map(|ending| Again { target, addresses, wire, seed, starts, ending });
+        Ok(())
     }
 
     /// Raises the upstreams alone, and says where each of them listens: `host:port`, by name.
@@ -100,12 +143,12 @@ impl Stage {
             fakes.insert(name.clone(), fake);
         }
         let (endpoints, keys) = (BTreeMap::new(), BTreeMap::new());
-        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace }, addresses))
+        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace, again: None }, addresses))
     }
 
     /// Puts a target in front of the upstreams.
     pub fn take(&mut self, running: Running) {
-        let Running { endpoints, keys, guest } = running;
+        let Running { endpoints, keys, guest, .. } = running;
         (self.endpoints, self.keys, self.guest) = (endpoints, keys, guest);
     }
 

@@ -1,16 +1,17 @@
 //! Streams: listening, waiting for what is told there, and answering what an upstream asks.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     call::{Address, Call, Way},
     client::Outgoing,
     envelope::{self, Credentials, MARK_FIELD},
     player::{NoSession, Player},
+    rounds::Reply,
 };
 use crate::{
     oracles::rpc,
-    scenario::model::{Actor, Expectation, Label, Reading, Step, TextMatch},
+    scenario::model::{Actor, Expectation, Filter, Label, Reading, Step, TextMatch},
     trace::{Event, Exchange, Purpose, event::Outcome},
 };
 
@@ -23,6 +24,8 @@ pub(super) struct Listener<'l> {
     pub(super) upstream: &'l str,
     /// Whose last event is named.
     pub(super) after: Option<&'l Label>,
+    /// For what.
+    pub(super) filter: Option<&'l Filter>,
     pub(super) reading: Reading,
 }
 
@@ -60,8 +63,11 @@ impl Player<'_> {
         listener: &Listener<'_>,
         stream: &Label,
     ) -> Result<Outcome, NoSession> {
-        let Listener { actor, upstream, after, reading } = *listener;
+        let Listener { actor, upstream, after, filter, reading } = *listener;
         let credentials = self.in_session(number, actor, upstream).await?;
+        if credentials.stands_alone() {
+            return self.subscribe(number, listener, stream, &credentials).await;
+        }
         let mut outgoing = envelope::get(&credentials);
         if let Some(label) = after {
             let seen =
@@ -73,7 +79,39 @@ impl Player<'_> {
         let exchange = call.exchange;
         let opened = self.until(|events| events.iter().any(|event| heard(event, exchange).is_some())).await;
         self.held.insert(stream.value.clone(), call);
+        for uri in filter.map(|filter| filter.uris.as_slice()).unwrap_or_default() {
+            let params = envelope::read(&self.fill_text(actor, uri));
+            self.aside(number, actor, upstream, &credentials, "resources/subscribe", params).await?;
+        }
         Ok(if opened { Outcome::Answered { exchange } } else { Outcome::NoAnswer { exchange } })
+    }
+
+    /// `subscriptions/listen`: open as soon as it was acknowledged or refused.
+    async fn subscribe(
+        &mut self,
+        number: usize,
+        listener: &Listener<'_>,
+        stream: &Label,
+        credentials: &Credentials,
+    ) -> Result<Outcome, NoSession> {
+        let Listener { actor, upstream, filter, reading, .. } = *listener;
+        let filled = |filter: &Filter| filter.uris.iter().map(|uri| self.fill_text(actor, uri)).collect();
+        let params = envelope::listen(filter.map(|filter| (filter.lists.as_slice(), filled(filter))));
+        let (id, mark) = (self.next_id(actor, upstream), self.next_mark());
+        let outgoing = envelope::write(credentials, "subscriptions/listen", Some(&id), params, &mark);
+        let address = self.address(number, actor, upstream, Purpose::Step, Some(mark));
+        let mut call = self.follow(address, outgoing, reading).map_err(NoSession)?;
+        call.id = Some(id);
+        let exchange = call.exchange;
+        let began = |event: &Event| heard(event, exchange).is_some_and(|(_, body)| !body.is_empty());
+        let opened = tokio::select! {
+            biased;
+            opened = self.until(|events| events.iter().any(began)) => opened,
+            () = call.end() => true,
+        };
+        let silent = reading == Reading::Nothing;
+        self.held.insert(stream.value.clone(), call);
+        Ok(if opened || silent { Outcome::Answered { exchange } } else { Outcome::NoAnswer { exchange } })
     }
 
     fn last_id(&self, exchange: Exchange) -> Option<String> {
@@ -106,24 +144,22 @@ impl Player<'_> {
         Outcome::Answered { exchange }
     }
 
-    /// Answers what was asked on the stream of a call, as whoever and in their own session.
-    pub(super) async fn answer(
+    /// Answers what was asked on the stream of a call, in a session of whoever answers.
+    pub(super) async fn answer_on_stream(
         &mut self,
         number: usize,
-        label: &Label,
-        actor: Option<&Actor>,
-        result: &Map<String, Value>,
+        reply: &Reply<'_>,
+        actor: &Actor,
     ) -> Result<Outcome, NoSession> {
-        let Some(call) = self.held.get(&label.value) else { return Ok(Outcome::Done) };
-        let (exchange, Address { route, actor: asked, .. }) = (call.exchange, call.address.clone());
-        let actor = actor.cloned().unwrap_or(asked);
+        let Some(call) = self.held.get(&reply.call.value) else { return Ok(Outcome::Done) };
+        let (exchange, route) = (call.exchange, call.address.route.clone());
         let id = self.stage.recorder.peek(|events| question(events, exchange)).unwrap_or(Value::Null);
-        let credentials: Credentials = self.in_session(number, &actor, &route).await?;
+        let credentials: Credentials = self.in_session(number, actor, &route).await?;
         let mark = self.next_mark();
-        let mut result = self.fill(&actor, result);
+        let mut result = self.fill(actor, reply.result);
         result.insert("_meta".into(), json!({ MARK_FIELD: mark }));
         let body = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
-        let address = self.address(number, &actor, &route, Purpose::Step, Some(mark));
+        let address = self.address(number, actor, &route, Purpose::Step, Some(mark));
         let mut sent = self.send(address, envelope::post(&credentials, body)).map_err(NoSession)?;
         let outcome = sent.outcome(self.stage.pace).await;
         self.stage.pace.settle().await;

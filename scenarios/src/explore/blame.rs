@@ -89,6 +89,11 @@ fn of_refusal(step: Option<&Step>, finding: &Finding) -> &'static str {
         Some(Refusal::OverLimit) => "cap-evicts-strangers",
         Some(Refusal::DuplicateId) => "duplicate-id-in-flight",
         Some(Refusal::Forbidden) => "list-filtered-call-open",
+        Some(Refusal::LikeUnknownState) => "request-state-not-bound",
+        Some(Refusal::LikeUnknownHandle) => "object-handle-not-owned",
+        Some(Refusal::HeaderMismatch) => "headers-not-checked",
+        Some(Refusal::MissingCapability) => "capability-of-another-request",
+        Some(Refusal::UnsupportedVersion | Refusal::MissingMeta | Refusal::UnknownMethod) => "era-decided-by-sight",
         Some(Refusal::LikeUnknownSession) | None => "session-id-not-bound-to-user",
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     scenario::{
-        model::{Actor, Era, Limits, Scenario, ServiceCredential, Upstream, User},
+        model::{Actor, Limits, Pair, Scenario, ServiceCredential, Upstream, User},
         source::{Source, Span, Spanned},
     },
     trace::{
@@ -143,6 +143,7 @@ fn facts(recording: &Recording, lines: &[&Line], people: &Merged, attached: Atta
     Facts {
         scenario: nothing_played(users, head.upstreams.keys()),
         cell: "observed".to_owned(),
+        pair: Pair::default(),
         revision: String::new(),
         credentials: head.credentials,
         seed: 0,
@@ -169,6 +170,7 @@ fn user() -> User {
         scopes: IndexMap::new(),
         servers: None,
         tools: IndexMap::new(),
+        era: None,
         span: Span::default(),
     }
 }
@@ -194,7 +196,7 @@ fn nothing_played<'n>(users: IndexMap<String, User>, upstreams: impl Iterator<It
         upstreams: upstreams.map(upstream).collect(),
         groups: IndexMap::new(),
         revisions: Vec::new(),
-        eras: vec![Era::Stateful],
+        eras: vec![Pair::default()],
         credentials: Vec::new(),
         needs: Vec::new(),
         limits: Limits::default(),

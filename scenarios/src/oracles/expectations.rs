@@ -80,6 +80,7 @@ impl<'i, 't> Promise<'i, 't> {
             Expectation::Sessions { opened, open } => self.sessions(*opened, *open),
             Expectation::Executed(wanted) => self.executed(*wanted),
             Expectation::Canceled(wanted) => self.canceled(*wanted),
+            Expectation::Scope(wanted) => self.scope(wanted),
             Expectation::Refused(_) => None,
         }?;
         Some(Finding { span: Some(expectation.span), ..finding })
@@ -337,6 +338,19 @@ impl<'i, 't> Promise<'i, 't> {
             let received = answer.map_or_else(|| "no answer".into(), |a| rpc::brief(&a));
             let headline = format!("{} got another status than promised", self.actor());
             self.finding(Kind::Refusal, headline).because(format!("HTTP {wanted}"), received)
+        })
+    }
+
+    /// For whom the answer may be kept. An answer that does not say is nobody's but its caller's.
+    fn scope(&self, wanted: &str) -> Option<Finding> {
+        let response = match self.success() {
+            Ok(response) => response,
+            Err(finding) => return Some(*finding),
+        };
+        let said = response.pointer("/result/cacheScope").and_then(serde_json::Value::as_str).unwrap_or("private");
+        (said != wanted).then(|| {
+            let headline = format!("{}'s answer says that it may be kept for others than it may", self.actor());
+            self.finding(Kind::Leak, headline).because(format!("cacheScope {wanted}"), format!("cacheScope {said}"))
         })
     }
 

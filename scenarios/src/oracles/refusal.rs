@@ -64,7 +64,9 @@ impl Case<'_, '_> {
             let headline = format!("{} was refused for another reason", self.message.actor);
             return Some(self.finding(Kind::Refusal, headline, self.reason.meaning(), rpc::brief(&answer)));
         }
-        (self.reason == Refusal::LikeUnknownSession).then(|| self.compare(&answer)).flatten()
+        let compared =
+            matches!(self.reason, Refusal::LikeUnknownSession | Refusal::LikeUnknownState | Refusal::LikeUnknownHandle);
+        compared.then(|| self.compare(&answer)).flatten()
     }
 
     fn finding(&self, kind: Kind, headline: String, expected: &str, received: String) -> Finding {
@@ -75,7 +77,7 @@ impl Case<'_, '_> {
 
     /// Whether the hub alone can know the reason, so that an upstream must not even hear of it.
     fn must_not_travel(&self) -> bool {
-        self.reason != Refusal::Forbidden
+        !matches!(self.reason, Refusal::Forbidden | Refusal::MissingCapability | Refusal::LikeUnknownHandle)
     }
 
     fn let_in(&self, answer: &Answer<'_>) -> Finding {
@@ -172,12 +174,21 @@ impl Refusal {
             Refusal::NotLinked => "an error that says the user has no credential for this upstream",
             Refusal::OverLimit => "429, or an error that says a limit is reached",
             Refusal::DuplicateId => "an error that says the id is in flight already",
+            Refusal::LikeUnknownState => "an error, the same as for a request state that nobody was ever given",
+            Refusal::LikeUnknownHandle => "an error, the same as for a handle that nobody was ever given",
+            Refusal::HeaderMismatch => "400 and -32020: headers and body differ",
+            Refusal::MissingCapability => "400 and -32021, with the capabilities that are needed",
+            Refusal::UnsupportedVersion => "400 and -32022, with the versions that are spoken",
+            Refusal::MissingMeta => "400 and -32602: the request says nothing of its client",
+            Refusal::UnknownMethod => "404 and -32601: there is no such method",
         }
     }
 
     fn fits(self, answer: &Answer<'_>) -> bool {
         let response = rpc::response(answer);
         let message = response.as_ref().and_then(rpc::failure);
+        let has = |place: &str| response.as_ref().is_some_and(|response| response.pointer(place).is_some());
+        let code = response.as_ref().and_then(|response| response.pointer("/error/code")?.as_i64());
         match self {
             Refusal::LikeUnknownSession => matches!(answer.status, 400 | 404),
             Refusal::Unauthorized => answer.status == 401 && header(answer.headers, "www-authenticate").is_some(),
@@ -190,6 +201,14 @@ impl Refusal {
             }
             Refusal::OverLimit => answer.status == 429 || says(message, &["limit", "too many"]),
             Refusal::DuplicateId => says(message, &["id", "in flight", "duplicate"]),
+            Refusal::LikeUnknownState | Refusal::LikeUnknownHandle => message.is_some(),
+            Refusal::HeaderMismatch => answer.status == 400 && code == Some(-32020),
+            Refusal::MissingCapability => {
+                answer.status == 400 && code == Some(-32021) && has("/error/data/requiredCapabilities")
+            }
+            Refusal::UnsupportedVersion => answer.status == 400 && code == Some(-32022) && has("/error/data/supported"),
+            Refusal::MissingMeta => answer.status == 400 && code == Some(-32602),
+            Refusal::UnknownMethod => answer.status == 404 && code == Some(-32601),
         }
     }
 }

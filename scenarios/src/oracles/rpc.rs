@@ -67,6 +67,12 @@ pub fn failure(response: &Value) -> Option<String> {
     (response.pointer("/result/isError") == Some(&Value::Bool(true))).then(|| text(response))
 }
 
+/// The result of a response that wants something more before it can be given; `None` for any other.
+pub fn input_required(response: &Value) -> Option<&Value> {
+    let result = response.get("result")?;
+    (result.get("resultType")? == "input_required").then_some(result)
+}
+
 /// The names or URIs in the result of a list; `None` where it is none.
 pub fn names(response: &Value) -> Option<Vec<String>> {
     let lists = [("tools", "name"), ("prompts", "name"), ("resources", "uri"), ("resourceTemplates", "uriTemplate")];

@@ -139,14 +139,15 @@ impl Setting<'_> {
             Mode::Socket => Pace::Real(options.patience),
         };
         let seed = options.target.seed(cell, options.seed)?;
-        let mut facts = cast::facts(cell, seed, &self.promises);
+        let facts = cast::facts(cell, seed, &self.promises);
+        let mut facts = if self.alone.is_some() { facts.straight() } else { facts };
         let runtime = runtime(pace).map_err(|error| error.to_string())?;
         let recorder = Recorder::default();
         let log = logged(&recorder);
         let played = runtime.block_on(async {
-            let stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
+            let mut stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             facts.keys.extend(stage.keys.clone());
-            let took = Player::new(cell, &facts, &stage, &self.front, self.alone).play().await;
+            let took = Player::new(cell, &facts, &mut stage, &self.front, self.alone).play().await;
             stage.close().await;
             Ok::<_, String>(took)
         });

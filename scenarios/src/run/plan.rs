@@ -1,5 +1,8 @@
-//! The matrix: every scenario in both revisions of its era, every credential mode it names, and
-//! every order in which its held calls may be released.
+//! The matrix: every scenario in every pair of eras it names, in the revisions of its clients' era, every credential mode
+//! it names, and every order in which its held calls may be released.
+//!
+//! Where both sides are stateful, every revision is played. A bridge into the stateless era is played from the newest
+//! one, unless the file names revisions: what a hub translates does not differ between the older ones.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,7 +10,7 @@ use rand::seq::index;
 
 use crate::{
     engine::cast,
-    scenario::model::{Action, CredentialMode, Order, Revision, Scenario},
+    scenario::model::{Action, CredentialMode, Era, Order, Pair, Revision, Scenario},
 };
 
 use super::Options;
@@ -20,8 +23,10 @@ const MOST_ORDERS: usize = 24;
 pub struct Cell {
     /// What is played.
     pub scenario: Arc<Scenario>,
-    /// `2025-11-25 per-user`, and `order 2/6` where there are several.
+    /// `2025-11-25 per-user`, the pair of eras where it is not the default, and `order 2/6` where there are several.
     pub name: String,
+    /// In which era clients and upstreams speak.
+    pub pair: Pair,
     /// Which revision the actors offer.
     pub revision: Revision,
     /// Whose credential the target uses upstream.
@@ -41,24 +46,37 @@ impl Cell {
 pub fn plan(scenarios: &[Arc<Scenario>], options: &Options) -> Vec<Cell> {
     let mut cells = Vec::new();
     for scenario in scenarios {
-        let revisions = if scenario.revisions.is_empty() { &Revision::ALL[..] } else { &scenario.revisions };
-        for revision in revisions.iter().copied() {
-            for credentials in &scenario.credentials {
-                // A server is nobody's upstream: it is asked with its own accounts.
-                let name =
-                    if scenario.is_for_servers() { revision.to_string() } else { format!("{revision} {credentials}") };
-                let cell = Cell {
-                    scenario: scenario.clone(),
-                    name,
-                    revision,
-                    credentials: *credentials,
-                    orders: BTreeMap::new(),
-                };
-                cells.extend(in_every_order(cell, options.seed));
+        for pair in scenario.eras.iter().copied() {
+            for revision in revisions(scenario, pair).iter().copied() {
+                for credentials in scenario.credentials.iter().copied() {
+                    let name = name(scenario, pair, revision, credentials);
+                    let orders = BTreeMap::new();
+                    let cell = Cell { scenario: scenario.clone(), name, pair, revision, credentials, orders };
+                    cells.extend(in_every_order(cell, options.seed));
+                }
             }
         }
     }
     cells
+}
+
+/// The revisions that the clients offer in this pair.
+fn revisions(scenario: &Scenario, pair: Pair) -> &[Revision] {
+    match pair {
+        Pair { client: Era::Stateless, .. } => &[Revision::July2026],
+        _ if !scenario.revisions.is_empty() => &scenario.revisions,
+        Pair { upstream: Era::Stateless, .. } => &[Revision::November2025],
+        _ => &Revision::STATEFUL,
+    }
+}
+
+fn name(scenario: &Scenario, pair: Pair, revision: Revision, credentials: CredentialMode) -> String {
+    // A server is nobody's upstream: it is asked with its own accounts.
+    let mut name = if scenario.is_for_servers() { revision.to_string() } else { format!("{revision} {credentials}") };
+    if let Some(pair) = pair.capability() {
+        name.push_str(&format!(" {pair}"));
+    }
+    name
 }
 
 /// The cell once for each combination of release orders.

@@ -33,6 +33,19 @@ pub fn forms(text: &str) -> Vec<(Option<Actor>, String)> {
     found.collect()
 }
 
+/// Replaces every `$kept(label)`: what was handed out and kept under a label. One that was never kept stays as it is.
+pub fn hand_in(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
+    if !text.contains("$kept") {
+        return text.to_owned();
+    }
+    KEPT.replace_all(text, |found: &Captures<'_>| lookup(&found[1]).unwrap_or_else(|| found[0].to_owned())).into_owned()
+}
+
+/// The labels of every `$kept(label)` in a text.
+pub fn handed_in(text: &str) -> Vec<String> {
+    KEPT.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
 /// `alice` or `alice.phone`.
 pub fn actor(text: &str) -> Actor {
     let (user, client) = text.split_once('.').unwrap_or((text, Actor::MAIN));
@@ -42,9 +55,18 @@ pub fn actor(text: &str) -> Actor {
 static FORM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$canary\b(?:\(([^)]*)\))?(?:#([0-9A-Za-z_-]+))?").expect("a constant pattern"));
 
+static KEPT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\$kept\(([^)]*)\)").expect("a constant pattern"));
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_kept_is_handed_in() {
+        let lookup = |label: &str| (label == "a").then(|| "ctx-1".to_owned());
+        assert_eq!(hand_in("$kept(a) and $kept(b)", lookup), "ctx-1 and $kept(b)");
+        assert_eq!(handed_in("$kept(a) and $kept(b)"), ["a", "b"]);
+    }
 
     #[test]
     fn forms_are_replaced_by_the_marks_of_whom_they_name() {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::model::Pair;
+
 /// Keys at the top of a file: name, whether it must stand there, what it is.
 pub const FILE: &[(&str, bool, &str)] = &[
     ("scenario", true, "`group/name`, the same as the file's folder and name"),
@@ -17,12 +19,16 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ),
     ("groups", false, "routes on which the hub shows several upstreams as one: name and list; `all` is always there"),
     ("revisions", false, "protocol revisions in which it is played; all where left out"),
-    ("eras", false, "protocol eras; `stateful` is the only one yet, and the default"),
+    (
+        "eras",
+        false,
+        "pairs of eras, the clients' and the upstreams': `stateful/stateful` (default), `stateless/stateful` and so on; or a word for several",
+    ),
     ("credentials", false, "whose credential is used upstream: per-user (default), shared, none; the matrix runs all"),
     (
         "needs",
         false,
-        "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache; a server: accounts, session-state, account-state",
+        "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache, restart; a server: accounts, session-state, account-state",
     ),
     (
         "limits",
@@ -41,16 +47,32 @@ pub const FILE: &[(&str, bool, &str)] = &[
 pub const VERBS: &[(&str, &[&str], &str)] = &[
     (
         "call",
-        &["as", "with", "via", "id", "held", "begun", "asked", "progress", "connection", "fault", "expect"],
+        &[
+            "as",
+            "with",
+            "via",
+            "id",
+            "held",
+            "begun",
+            "asked",
+            "progress",
+            "connection",
+            "keep",
+            "state",
+            "answering",
+            "level",
+            "fault",
+            "expect",
+        ],
         "calls a tool, `upstream/tool`; of a server a role, `server/remember`",
     ),
     (
         "list",
-        &["as", "what", "after", "keep", "id", "held", "fault", "expect"],
+        &["as", "what", "after", "keep", "id", "held", "state", "fault", "expect"],
         "asks an upstream, a group or `all` for its tools, or `what: prompts`, `resources`, `templates`",
     ),
-    ("get", &["as", "with", "via", "id", "held", "fault", "expect"], "gets a prompt, `upstream/prompt`"),
-    ("read", &["as", "uri", "via", "id", "held", "fault", "expect"], "reads a resource of an upstream"),
+    ("get", &["as", "with", "via", "id", "held", "state", "fault", "expect"], "gets a prompt, `upstream/prompt`"),
+    ("read", &["as", "uri", "via", "id", "held", "state", "fault", "expect"], "reads a resource of an upstream"),
     (
         "complete",
         &["as", "template", "with", "via", "id", "expect"],
@@ -61,22 +83,23 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
     ("ping", &["as", "id", "expect"], "pings an upstream"),
     (
         "send",
-        &["as", "to", "session", "token", "id", "expect"],
+        &["as", "to", "session", "token", "headers", "meta", "id", "expect"],
         "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`",
     ),
     (
         "open",
-        &["as", "stream", "after", "reads", "expect"],
-        "listens on a route, or goes on `after` a stream that broke; `reads: nothing` leaves it unread",
+        &["as", "stream", "filter", "after", "reads", "expect"],
+        "listens on a route for what `filter` names, or goes on `after` a stream that broke; `reads: nothing` leaves it unread",
     ),
     ("wait-for", &["expect"], "waits until a stream has told something, by its label"),
-    ("answer", &["as", "with", "expect"], "answers what was asked on the stream of a call, by its label"),
+    ("answer", &["as", "with", "state", "expect"], "answers what was asked during a call, by its label"),
     ("await", &["expect"], "takes the answer of a held call, by its label"),
     ("release", &["order"], "lets held calls go: a list of labels"),
     ("cancel", &["expect"], "cancels a held call, by its label"),
     ("drop", &[], "closes the connection of a held call, by its label"),
     ("close", &["as", "expect"], "ends the own session at an upstream"),
     ("advance-clock", &[], "moves the virtual clock, for example `31s`"),
+    ("restart", &[], "ends the target and starts it again: `restart: target`"),
     ("census", &["expect"], "looks at an upstream's ledger"),
 ];
 
@@ -94,6 +117,7 @@ pub const EXPECT: &[(&str, &str)] = &[
     ("progress", "how many notifications of progress came, under the own token"),
     ("told", "of a stream: what came on it by then, as `text`"),
     ("answers", "of a batch: how many requests were answered, each exactly once"),
+    ("scope", "for whom the answer says that it may be kept: `private` or `public`"),
     ("executed", "how often the tool really ran"),
     ("canceled", "of a cancel: how many of them reached the upstream for that call"),
 ];
@@ -107,12 +131,50 @@ pub const REFUSALS: &[&str] = &[
     "not-linked",
     "over-limit",
     "duplicate-id",
+    "like-unknown-state",
+    "like-unknown-handle",
+    "header-mismatch",
+    "missing-capability",
+    "unsupported-version",
+    "missing-meta",
+    "unknown-method",
 ];
+/// Pairs of eras: each by its name, and words for several.
+pub const ERAS: &[(&str, &[Pair])] = &[
+    ("stateful/stateful", &[FF]),
+    ("stateful/stateless", &[FL]),
+    ("stateless/stateful", &[LF]),
+    ("stateless/stateless", &[LL]),
+    ("every", &[FF, FL, LF, LL]),
+    ("stateful", &[FF]),
+    ("stateless", &[LL]),
+    ("native", &[FF, LL]),
+    ("bridged", &[FL, LF]),
+    ("stateful-clients", &[FF, FL]),
+    ("stateless-clients", &[LF, LL]),
+    ("stateful-upstreams", &[FF, LF]),
+    ("stateless-upstreams", &[FL, LL]),
+];
+const FF: Pair = Pair::ALL[0];
+const FL: Pair = Pair::ALL[1];
+const LF: Pair = Pair::ALL[2];
+const LL: Pair = Pair::ALL[3];
 /// Credential modes.
 pub const CREDENTIALS: &[&str] = &["per-user", "shared", "none"];
 /// Needs of a scenario.
-pub const NEEDS: &[&str] =
-    &["clock", "limits", "keys", "routes", "groups", "rights", "cache", "accounts", "session-state", "account-state"];
+pub const NEEDS: &[&str] = &[
+    "clock",
+    "limits",
+    "keys",
+    "routes",
+    "groups",
+    "rights",
+    "cache",
+    "restart",
+    "accounts",
+    "session-state",
+    "account-state",
+];
 /// What a server can be asked to do: name, whether a value goes with it, what it is.
 pub const ROLES: &[(&str, bool, &str)] = &[
     ("remember", true, "stores a value, for the session or for the account"),
@@ -135,6 +197,7 @@ pub fn schema() -> Value {
     let required: Vec<&str> = FILE.iter().filter(|(_, required, _)| *required).map(|(name, ..)| *name).collect();
     let mut properties = properties;
     properties["credentials"]["items"] = json!({ "enum": CREDENTIALS });
+    properties["eras"]["items"] = json!({ "enum": ERAS.iter().map(|(word, _)| word).collect::<Vec<_>>() });
     properties["needs"]["items"] = json!({ "enum": NEEDS });
     properties["steps"]["items"] = json!({ "oneOf": VERBS.iter().map(verb_schema).collect::<Vec<_>>() });
     json!({

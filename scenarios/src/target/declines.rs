@@ -7,7 +7,7 @@ use super::{
 use crate::{
     run::{Cell, options::Destructive},
     scenario::model::{
-        Action, Expectation, ListKind, Need, Reference, Refusal, RequestKind, Scenario, ServiceCredential,
+        Action, Era, Expectation, ListKind, Need, Reference, Refusal, RequestKind, Scenario, ServiceCredential,
         SessionChoice, TokenChoice,
     },
     trace::facts::State,
@@ -28,9 +28,27 @@ impl HubFile {
                 return Some(format!("needs `{need}`, which the target file does not list under `supports`"));
             }
         }
-        let wanted = [cell.credentials.to_string(), cell.revision.to_string()];
-        let wanted = wanted.iter().map(String::as_str).chain(features(&cell.scenario));
+        if let Some(pair) = cell.pair.capability()
+            && let Some(reason) = self.lacks_pair(pair)
+        {
+            return Some(reason);
+        }
+        let revision = (cell.pair.client == Era::Stateful).then(|| cell.revision.to_string());
+        let wanted = [Some(cell.credentials.to_string()), revision];
+        let wanted = wanted.iter().flatten().map(String::as_str).chain(features(&cell.scenario));
         self.program.lacks(wanted)
+    }
+}
+
+impl HubFile {
+    fn lacks_pair(&self, pair: &str) -> Option<String> {
+        if let Some(reason) = self.program.unsupported.get(pair) {
+            return Some(format!("needs `{pair}`: {reason}"));
+        }
+        let listed = self.supports.iter().any(|name| name == pair);
+        (!listed).then(|| {
+            format!("needs `{pair}` (clients/upstreams), which the target file does not list under `supports`")
+        })
     }
 }
 
@@ -104,6 +122,7 @@ fn need_name(need: Need) -> &'static str {
         Need::Groups => "groups",
         Need::Rights => "rights",
         Need::Cache => "cache",
+        Need::Restart => "restart",
         Need::Accounts => "accounts",
         Need::SessionState => "session-state",
         Need::AccountState => "account-state",
@@ -177,6 +196,7 @@ fn of_action(action: &Action) -> Vec<&'static str> {
         | Action::Release { .. }
         | Action::Drop(_)
         | Action::AdvanceClock(_)
+        | Action::Restart
         | Action::Census { .. } => Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::process::{Process, Stopped};
 use crate::{
@@ -82,6 +83,8 @@ pub struct Provision<'f> {
     pub recorder: &'f Recorder,
     /// Seed for the target's own randomness, where it can be given one.
     pub seed: u64,
+    /// How often it was started in this cell before.
+    pub starts: u64,
 }
 
 /// A target that runs.
@@ -93,6 +96,8 @@ pub struct Running {
     pub keys: BTreeMap<String, String>,
     /// What has to be ended with the cell; `None` is a target that ends with the cell's runtime.
     pub guest: Option<Guest>,
+    /// Ends a target inside this process, where one is to be started again; `None` is one that cannot be.
+    pub ending: Option<oneshot::Sender<()>>,
 }
 
 /// A process of a target's own, and what is to be tidied up after it.

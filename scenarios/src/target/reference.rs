@@ -16,7 +16,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{net::TcpListener, sync::oneshot, time::Instant};
 
 use super::{Promises, Provision, Running};
 use crate::{
@@ -88,17 +88,24 @@ impl Reference {
         let config = Config::from_yaml(&configuration(provision).to_string(), "the cell's configuration");
         let config = config.map_err(|error| error.to_string())?;
         let isolation = self.isolation.clone().with_yields(provision.seed);
+        let (ending, ended) = oneshot::channel::<()>();
+        let until_ended = async {
+            if ended.await.is_err() {
+                std::future::pending::<()>().await; // Nobody will ever end it: it goes with the cell's runtime.
+            }
+        };
         let authority = match provision.wire {
             Wire::InProcess(network) => {
                 let hub = build(config, in_process(network, provision.seed), isolation)?;
-                hub::serve(network.listen(HOST).map_err(|error| error.to_string())?, hub, std::future::pending());
-                HOST.to_owned()
+                let host = format!("{HOST}-{}", provision.starts);
+                hub::serve(network.listen(&host).map_err(|error| error.to_string())?, hub, until_ended);
+                host
             }
             Wire::Tcp => {
                 let hub = build(config, Environment::system(), isolation)?;
                 let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
                 let address = listener.local_addr().map_err(|error| error.to_string())?;
-                hub::serve(listener, hub, std::future::pending());
+                hub::serve(listener, hub, until_ended);
                 address.to_string()
             }
         };
@@ -106,7 +113,7 @@ impl Reference {
         let routes = provision.upstreams.keys().chain(provision.facts.scenario.groups.keys());
         let routes = routes.map(|name| (name.clone(), endpoint(format!("/mcp/{name}"))));
         let endpoints = routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect();
-        Ok(Running { endpoints, ..Running::default() })
+        Ok(Running { endpoints, ending: Some(ending), ..Running::default() })
     }
 }
 

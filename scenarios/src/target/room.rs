@@ -48,7 +48,7 @@ impl Program {
             Ok((room.endpoints()?, kept))
         };
         let (endpoints, kept) = provisioned.await.map_err(told)?;
-        Ok(Running { endpoints, keys: kept.keys, guest: Some(room.into_guest(process)) })
+        Ok(Running { endpoints, keys: kept.keys, guest: Some(room.into_guest(process)), ending: None })
     }
 }
 

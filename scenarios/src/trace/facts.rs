@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Exchange;
-use crate::scenario::model::{Actor, CredentialMode, Scenario};
+use crate::scenario::model::{Actor, CredentialMode, Era, Pair, Scenario};
 
 /// What was true before the first byte was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Facts {
     pub scenario: Scenario,
     /// The cell of the matrix, as printed: `2025-11-25 per-user order 2/2`.
     pub cell: String,
+    /// In which era clients and upstreams speak.
+    #[serde(default)]
+    pub pair: Pair,
     /// The protocol revision that the actors offered.
     pub revision: String,
     /// Whose credential the hub was told to use upstream.
@@ -177,6 +180,38 @@ impl Facts {
     /// The name that the target gives something of `upstream` where it shows several of them as one.
     pub fn told(&self, upstream: &str, name: &str) -> String {
         self.naming.replace("{upstream}", upstream).replace("{name}", name)
+    }
+
+    /// In which era an actor speaks.
+    pub fn era_of(&self, actor: &Actor) -> Era {
+        self.scenario.era_of(&actor.user, self.pair)
+    }
+
+    /// The protocol revision that an actor offers.
+    pub fn revision_of(&self, actor: &Actor) -> String {
+        let era = self.era_of(actor);
+        if era == self.pair.client { self.revision.clone() } else { era.newest().to_string() }
+    }
+
+    /// Whether a target can tell two actors apart: in the stateless era, by nothing but their keys.
+    pub fn are_one(&self, one: &Actor, other: &Actor) -> bool {
+        let key = |actor: &Actor| self.keys.get(&actor.to_string());
+        let stateless = self.era_of(one) == Era::Stateless && self.era_of(other) == Era::Stateless;
+        one == other || (stateless && one.user == other.user && key(one) == key(other))
+    }
+
+    /// The same for one user straight at the upstreams, whose era the user then speaks.
+    #[must_use]
+    pub fn straight(mut self) -> Self {
+        let era = self.pair.upstream;
+        if era != self.pair.client {
+            self.revision = era.newest().to_string();
+        }
+        self.pair = Pair { client: era, upstream: era };
+        for user in self.scenario.users.values_mut() {
+            user.era = None;
+        }
+        self
     }
 
     /// The upstream token that a request on behalf of `user` must carry to `upstream`, by the declared mode.

@@ -126,7 +126,7 @@ pub(crate) fn play(
         let (end, played) = oneshot::channel();
         let playing = async {
             begin.await.unwrap();
-            Player::new(cell, &facts, &stage, &Front::Target(target.clone()), None).play().await;
+            Player::new(cell, &facts, &mut stage, &Front::Target(target.clone()), None).play().await;
             end.send(()).unwrap();
         };
         tokio::join!(observer(plan, play, played), playing);
@@ -145,7 +145,7 @@ async fn raise(cell: &Cell, facts: &Facts, target: &Target, recorder: &Recorder)
     let upstreams: IndexMap<String, Place> =
         addresses.iter().map(|(name, authority)| (name.clone(), before(authority))).collect();
     let tapped = upstreams.iter().map(|(name, place)| (name.clone(), format!("127.0.0.1:{}", place.port))).collect();
-    let provision = Provision { facts, upstreams: &tapped, wire: &Wire::Tcp, recorder, seed: SEED };
+    let provision = Provision { facts, upstreams: &tapped, wire: &Wire::Tcp, recorder, seed: SEED, starts: 0 };
     let mut running = target.start(&provision).await.unwrap();
     let hub = before(&running.endpoints.values().next().unwrap().authority);
     for endpoint in running.endpoints.values_mut() {

@@ -18,6 +18,13 @@ const REFUSALS: &[(&str, Refusal)] = &[
     ("not-linked", Refusal::NotLinked),
     ("over-limit", Refusal::OverLimit),
     ("duplicate-id", Refusal::DuplicateId),
+    ("like-unknown-state", Refusal::LikeUnknownState),
+    ("like-unknown-handle", Refusal::LikeUnknownHandle),
+    ("header-mismatch", Refusal::HeaderMismatch),
+    ("missing-capability", Refusal::MissingCapability),
+    ("unsupported-version", Refusal::UnsupportedVersion),
+    ("missing-meta", Refusal::MissingMeta),
+    ("unknown-method", Refusal::UnknownMethod),
 ];
 
 impl Lowering<'_> {
@@ -75,6 +82,10 @@ impl Lowering<'_> {
             "progress" => self.count(node, "`progress`").map(Expectation::Progress),
             "told" => self.text_match(node).map(Expectation::Told),
             "answers" => self.count(node, "`answers`").map(Expectation::Answers),
+            "scope" => {
+                let scopes = [("private", "private"), ("public", "public")];
+                self.word(node, "scope of a cache", &scopes).map(|scope| Expectation::Scope(scope.to_owned()))
+            }
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
         }
@@ -128,7 +139,7 @@ fn fits(name: &str, verb: &str) -> bool {
         "batch" => matches!(name, "answers" | "status"),
         "wait-for" => name == "told",
         "open" => matches!(name, "status" | "refused"),
-        "answer" => name == "status",
+        "answer" => matches!(name, "status" | "text" | "error" | "refused" | "answered" | "executed"),
         "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers" | "told"),
         "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told" | "before"),
         "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "told"),

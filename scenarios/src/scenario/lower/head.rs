@@ -6,16 +6,14 @@ use indexmap::IndexMap;
 use super::{
     super::{
         grammar,
-        model::{Actor, CredentialMode, Era, Limits, Need, Revision, Scenario, ServiceCredential, Upstream, User},
+        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Upstream, User},
         source::Spanned,
         tree::{Node, Value},
     },
     Lowering,
-    steps::Cast,
+    names::Cast,
 };
 
-const MODES: &[(&str, CredentialMode)] =
-    &[("per-user", CredentialMode::PerUser), ("shared", CredentialMode::Shared), ("none", CredentialMode::None)];
 const NEEDS: &[(&str, Need)] = &[
     ("clock", Need::Clock),
     ("limits", Need::Limits),
@@ -24,6 +22,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("groups", Need::Groups),
     ("rights", Need::Rights),
     ("cache", Need::Cache),
+    ("restart", Need::Restart),
     ("accounts", Need::Accounts),
     ("session-state", Need::SessionState),
     ("account-state", Need::AccountState),
@@ -44,7 +43,7 @@ impl Lowering<'_> {
         self.names_in_users(&users, &upstreams);
         let groups = fields.take("groups").map(|node| self.groups(node, &upstreams)).unwrap_or_default();
         let revisions = fields.take("revisions").map(|node| self.revisions(node)).unwrap_or_default();
-        let eras = fields.take("eras").map(|node| self.list(node, "era", &[("stateful", Era::Stateful)]));
+        let eras = fields.take("eras").map(|node| self.eras(node));
         let credentials = fields.take("credentials").map(|node| self.modes(node, &upstreams));
         let needs = fields.take("needs").map(|node| self.spanned_list(node, "need", NEEDS)).unwrap_or_default();
         let limits = fields.take("limits").map(|node| self.limits(node)).unwrap_or_default();
@@ -63,7 +62,7 @@ impl Lowering<'_> {
             upstreams,
             groups,
             revisions,
-            eras: eras.unwrap_or_else(|| vec![Era::Stateful]),
+            eras: eras.unwrap_or_else(|| vec![Pair::default()]),
             credentials: credentials.unwrap_or_else(|| vec![CredentialMode::PerUser]),
             needs,
             limits,
@@ -141,6 +140,7 @@ impl Lowering<'_> {
             scopes: IndexMap::new(),
             servers: None,
             tools: IndexMap::new(),
+            era: None,
             span,
         };
         match &node.value {
@@ -191,6 +191,9 @@ impl Lowering<'_> {
         let scopes = fields.take("scopes").map(|node| self.names_by_upstream(node, "`scopes`")).unwrap_or_default();
         let servers = fields.take("servers").map(|node| self.texts(node, "an upstream"));
         let tools = fields.take("tools").map(|node| self.names_by_upstream(node, "`tools`")).unwrap_or_default();
+        let eras = Era::ALL.map(|era| (era.to_string(), era));
+        let eras: Vec<(&str, Era)> = eras.iter().map(|(name, era)| (name.as_str(), *era)).collect();
+        let era = fields.take("era").and_then(|node| self.word(node, "era", &eras));
         self.finish(&fields, "a user");
         let values = |names: Vec<Spanned<String>>| names.into_iter().map(|name| name.value).collect();
         User {
@@ -200,6 +203,7 @@ impl Lowering<'_> {
             scopes,
             servers: servers.map(values),
             tools,
+            era,
             span: alone.span,
         }
     }
@@ -262,12 +266,6 @@ impl Lowering<'_> {
             groups.insert(name.value.clone(), named.into_iter().map(|upstream| upstream.value).collect());
         }
         groups
-    }
-
-    fn revisions(&mut self, node: &Node) -> Vec<Revision> {
-        let names = Revision::ALL.map(|revision| (revision.to_string(), revision));
-        let known: Vec<(&str, Revision)> = names.iter().map(|(name, revision)| (name.as_str(), *revision)).collect();
-        self.list(node, "protocol revision", &known)
     }
 
     fn upstreams(&mut self, node: &Node) -> IndexMap<String, Upstream> {
@@ -334,57 +332,5 @@ impl Lowering<'_> {
             self.unknown("S036", &name, "upstream kind", &known);
         }
         name.value
-    }
-
-    fn modes(&mut self, node: &Node, upstreams: &IndexMap<String, Upstream>) -> Vec<CredentialMode> {
-        let modes = self.list(node, "credential mode", MODES);
-        let asks = |upstream: &&Upstream| upstream.kind.parse::<Kind>().is_ok_and(Kind::asks_who_calls);
-        if let Some(upstream) = upstreams.values().find(asks)
-            && modes.iter().any(|mode| *mode != CredentialMode::PerUser)
-        {
-            self.wrong_help(
-                "S037",
-                node.span,
-                format!("`{}` asks who calls, so its users need credentials of their own", upstream.kind),
-                "leave `credentials` out, or use `db` alone",
-            );
-        }
-        modes
-    }
-
-    fn list<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Vec<T> {
-        self.spanned_list(node, what, known).into_iter().map(|word| word.value).collect()
-    }
-
-    fn spanned_list<T: Clone>(&mut self, node: &Node, what: &str, known: &[(&str, T)]) -> Vec<Spanned<T>> {
-        let items: Vec<&Node> = match &node.value {
-            Value::List(items) => items.iter().collect(),
-            _ => vec![node],
-        };
-        let words: Vec<_> =
-            items.iter().filter_map(|item| Some(Spanned::new(self.word(item, what, known)?, item.span))).collect();
-        if items.is_empty() {
-            self.wrong("S038", node.span, format!("an empty list of {what}s"));
-        }
-        words
-    }
-
-    fn limits(&mut self, node: &Node) -> Limits {
-        let Some(mut fields) = self.map(node, "`limits`") else { return Limits::default() };
-        let mut count = |key: &'static str| {
-            let count = fields.take(key).and_then(|node| self.count(node, &format!("`{key}`")));
-            count.and_then(|count| u32::try_from(count).ok())
-        };
-        let sessions_per_user = count("sessions-per-user");
-        let upstream_sessions_per_server = count("upstream-sessions-per-server");
-        let limits = Limits {
-            session_idle: fields.take("session-idle").and_then(|node| self.time(node, "`session-idle`")),
-            sessions_per_user,
-            upstream_sessions_per_server,
-            call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
-            cache: fields.take("cache").and_then(|node| self.time(node, "`cache`")),
-        };
-        self.finish(&fields, "`limits`");
-        limits
     }
 }

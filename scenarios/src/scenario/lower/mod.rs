@@ -1,21 +1,29 @@
 //! From a tree of nodes to a scenario. Every problem of a file is told in one go.
 //!
 //! - [`fields`]: the keys of a map, known and unknown.
-//! - [`head`]: everything above `steps`; [`steps`]: the verbs; [`expect`]: what must come.
+//! - [`head`]: everything above `steps`; [`matrix`]: what of it spreads a file out into cells.
+//! - [`steps`]: the verbs; [`requests`], [`streams`], [`sends`]: what they take; [`names`]: whom and what they name.
+//! - [`expect`]: what must come.
 //! - [`words`]: single values: names, durations, enums.
-//! - [`whole`]: what only shows when all steps are known; [`server`]: what a server can be asked.
+//! - [`whole`]: what only shows when all steps are known; [`server`]: what a server can be asked; [`eras`]: what an era has.
 
+mod eras;
 mod expect;
 mod fields;
 mod head;
+mod matrix;
+mod names;
+mod requests;
+mod sends;
 mod server;
 mod steps;
+mod streams;
 mod whole;
 mod words;
 
 pub(crate) use fields::Fields;
-pub(crate) use steps::json;
 pub use words::duration;
+pub(crate) use words::json;
 
 use super::{
     model::Scenario,

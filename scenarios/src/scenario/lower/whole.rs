@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         canary,
-        model::{Action, Actor, Label, Limits, Need, RequestKind, Scenario},
-        source::Span,
+        model::{Action, Actor, Label, Limits, Need, RequestKind, Scenario, StateChoice},
+        source::{Span, Spanned},
     },
     Lowering,
 };
@@ -15,7 +15,9 @@ impl Lowering<'_> {
     pub(super) fn whole(&mut self, scenario: &Scenario) {
         self.labels(scenario);
         self.streams(scenario);
-        self.cursors(scenario);
+        self.kept(scenario);
+        self.states(scenario);
+        self.eras_of_steps(scenario);
         self.canaries(scenario);
         self.needs(scenario);
         self.server(scenario);
@@ -99,8 +101,28 @@ impl Lowering<'_> {
         }
     }
 
-    /// A cursor is kept before it is used.
-    fn cursors(&mut self, scenario: &Scenario) {
+    /// A request state is presented of a call that was asked something before.
+    fn states(&mut self, scenario: &Scenario) {
+        let mut asked: Vec<&str> = Vec::new();
+        for step in &scenario.steps {
+            let state = match &step.action {
+                Action::Request(request) => request.state.as_ref(),
+                Action::Answer { state, .. } => Some(state),
+                _ => None,
+            };
+            if let Some(StateChoice::Of(label) | StateChoice::FirstOf(label)) = state
+                && !asked.contains(&label.value.as_str())
+            {
+                self.unknown("S071", label, "call that was asked", &asked);
+            }
+            if let Action::Request(request) = &step.action {
+                asked.extend(request.asked.as_ref().map(|label| label.value.as_str()));
+            }
+        }
+    }
+
+    /// A cursor or handle is kept before it is used.
+    fn kept(&mut self, scenario: &Scenario) {
         let mut kept: Vec<&str> = Vec::new();
         for step in &scenario.steps {
             let Action::Request(request) = &step.action else { continue };
@@ -108,6 +130,12 @@ impl Lowering<'_> {
                 && !kept.contains(&after.value.as_str())
             {
                 self.unknown("S071", after, "kept cursor", &kept);
+            }
+            if let RequestKind::Call { arguments, .. } = &request.kind {
+                let text = serde_json::to_string(arguments).unwrap_or_default();
+                for label in canary::handed_in(&text).iter().filter(|label| !kept.contains(&label.as_str())) {
+                    self.unknown("S071", &Spanned::new(label.clone(), step.span), "kept handle", &kept);
+                }
             }
             kept.extend(request.keep.as_ref().map(|label| label.value.as_str()));
         }
@@ -134,7 +162,7 @@ impl Lowering<'_> {
                 let start = text.find(&form).unwrap_or_default();
                 let span = Span { start, end: start + form.len() };
                 let names: Vec<&str> = scenario.users.keys().map(String::as_str).collect();
-                self.unknown("S075", &super::super::source::Spanned::new(user, span), "user", &names);
+                self.unknown("S075", &Spanned::new(user, span), "user", &names);
             }
         }
     }
@@ -148,6 +176,9 @@ impl Lowering<'_> {
         };
         if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::AdvanceClock(_))) {
             missing(self, Need::Clock, "clock", step.span, "moving the clock");
+        }
+        if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::Restart)) {
+            missing(self, Need::Restart, "restart", step.span, "starting a target again");
         }
         let of_the_hub = Limits { cache: None, ..scenario.limits };
         if scenario.limits.cache.is_some() {

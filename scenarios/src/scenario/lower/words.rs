@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Number, Value as Json};
+
 use super::{
     super::{
         source::Spanned,
@@ -18,6 +20,20 @@ pub fn duration(text: &str) -> Option<Duration> {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(Duration::from_millis(number.checked_mul(millis)?))
     })
+}
+
+/// A node as JSON.
+pub(crate) fn json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(truth) => Json::Bool(*truth),
+        Value::Number(number) => Json::Number(Number::from(*number)),
+        Value::Text(text) => Json::String(text.clone()),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(members) => {
+            Json::Object(members.iter().map(|(key, value)| (key.value.clone(), json(value))).collect())
+        }
+    }
 }
 
 impl Lowering<'_> {

@@ -36,6 +36,8 @@ pub enum Expectation {
         /// Not closed yet.
         open: Option<u64>,
     },
+    /// For whom the answer says that it may be kept: `private` or `public`.
+    Scope(String),
     /// How often the upstream really ran the tool of this call.
     Executed(u64),
     /// How many notifications of progress came, each under the own token.
@@ -81,4 +83,18 @@ pub enum Refusal {
     OverLimit,
     /// A request id that is already in flight in this session: a JSON-RPC error.
     DuplicateId,
+    /// A JSON-RPC error, and the same answer as a request state that nobody was ever given gets.
+    LikeUnknownState,
+    /// An error, and the same answer as a handle that nobody was ever given gets.
+    LikeUnknownHandle,
+    /// 400 and -32020: headers and body do not say the same.
+    HeaderMismatch,
+    /// 400 and -32021: what is asked takes a capability that this request does not declare.
+    MissingCapability,
+    /// 400 and -32022: the version is not spoken, with those that are.
+    UnsupportedVersion,
+    /// 400 and -32602: what every request must say of its client is missing.
+    MissingMeta,
+    /// 404 and -32601: there is no such method in this era.
+    UnknownMethod,
 }

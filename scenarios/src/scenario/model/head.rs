@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::step::Step;
+use super::{
+    era::{Era, Pair, Revision},
+    step::{Action, Request, Step},
+};
 use crate::scenario::source::{Source, Span, Spanned};
 
 /// One loaded scenario file.
@@ -27,10 +30,10 @@ pub struct Scenario {
     pub upstreams: IndexMap<String, Upstream>,
     /// Routes on which the hub shows several of them as one, by name. `all` is always there.
     pub groups: IndexMap<String, Vec<String>>,
-    /// Protocol revisions in which it is played; all of its eras where empty.
+    /// Revisions of the stateful era in which it is played; all of them where empty.
     pub revisions: Vec<Revision>,
-    /// Protocol eras in which the scenario makes sense.
-    pub eras: Vec<Era>,
+    /// Pairs of eras in which the scenario makes sense.
+    pub eras: Vec<Pair>,
     /// Ways of giving the upstreams their credentials; the matrix runs all of them.
     pub credentials: Vec<CredentialMode>,
     /// What a target must be able to do; without it the scenario is not applicable.
@@ -61,11 +64,27 @@ pub struct User {
     pub servers: Option<Vec<String>>,
     /// The only tools that the hub lets this user call, by upstream.
     pub tools: IndexMap<String, Vec<String>>,
+    /// The era in which this user's clients speak, whatever the pair is; `None` is the pair's.
+    #[serde(default)]
+    pub era: Option<Era>,
     /// Where the user was declared.
     pub span: Span,
 }
 
 impl Scenario {
+    /// In which era a user's clients speak where it is played in this pair.
+    pub fn era_of(&self, user: &str, pair: Pair) -> Era {
+        self.users.get(user).and_then(|user| user.era).unwrap_or(pair.client)
+    }
+
+    /// The request that stays open under this label.
+    pub fn called(&self, label: &str) -> Option<&Request> {
+        self.steps.iter().find_map(|step| match &step.action {
+            Action::Request(request) if request.label().is_some_and(|own| own.value == label) => Some(request),
+            _ => None,
+        })
+    }
+
     /// Whether it asks a server directly: only a target that is a server can play it, and no hub.
     pub fn is_for_servers(&self) -> bool {
         self.upstreams.values().any(Upstream::is_server)
@@ -103,43 +122,6 @@ pub enum ServiceCredential {
     Absent,
     /// The hub has one.
     Present,
-}
-
-/// A protocol era. The stateful era is run in all its revisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Era {
-    /// Revisions 2025-03-26 to 2025-11-25: initialize, sessions, DELETE.
-    Stateful,
-}
-
-/// A protocol revision of the stateful era.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Revision {
-    /// 2025-03-26, the only one with batches.
-    #[serde(rename = "2025-03-26")]
-    March2025,
-    /// 2025-06-18.
-    #[serde(rename = "2025-06-18")]
-    June2025,
-    /// 2025-11-25.
-    #[serde(rename = "2025-11-25")]
-    November2025,
-}
-
-impl Revision {
-    /// All that are played, oldest first.
-    pub const ALL: [Self; 3] = [Self::March2025, Self::June2025, Self::November2025];
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::March2025 => "2025-03-26",
-            Self::June2025 => "2025-06-18",
-            Self::November2025 => "2025-11-25",
-        })
-    }
 }
 
 /// Whose credential the hub uses upstream.
@@ -182,6 +164,8 @@ pub enum Need {
     Rights,
     /// The harness can let the target keep lists and resources for a while.
     Cache,
+    /// The harness can end the target and start it again.
+    Restart,
     /// A server has two accounts.
     Accounts,
     /// A server promises to keep what it is told for a session alone.

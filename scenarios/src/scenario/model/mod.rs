@@ -4,17 +4,20 @@
 //! engine (which plays it) and the oracles (which read it from the head of a trace). It holds no
 //! behavior beyond small lookups. The file format itself is described in `docs/scenario-format.md`.
 //!
+//! - [`era`]: eras, revisions, and the pairs in which a scenario is played.
 //! - [`head`]: who takes part, with what, and under which limits.
 //! - [`step`]: what is done, verb by verb.
 //! - [`expect`]: what must come of it.
 
+pub mod era;
 pub mod expect;
 pub mod head;
 pub mod step;
 
+pub use era::{Era, Pair, Revision};
 pub use expect::{Expectation, Refusal, TextMatch};
-pub use head::{Actor, CredentialMode, Era, Limits, Need, Revision, Scenario, ServiceCredential, Upstream, User};
+pub use head::{Actor, CredentialMode, Limits, Need, Scenario, ServiceCredential, Upstream, User};
 pub use step::{
-    Action, FaultSpec, Label, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send, SessionChoice,
-    Step, TokenChoice,
+    Action, FaultSpec, Filter, Label, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send,
+    SessionChoice, StateChoice, Step, TokenChoice,
 };

@@ -67,12 +67,15 @@ pub enum Action {
         stream: Label,
         /// Whose last event is named in `Last-Event-ID`.
         after: Option<Label>,
+        /// What is listened for; every list where the file does not say.
+        #[serde(default)]
+        filter: Option<Filter>,
         /// How much of it is read.
         reading: Reading,
     },
     /// `wait-for`: until the stream has told what is expected of it.
     WaitFor(Label),
-    /// `answer`: answers what an upstream asked on the stream of a call.
+    /// `answer`: answers what an upstream asked during a call: on the call's stream, or by asking again.
     Answer {
         /// The call, by its label.
         call: Label,
@@ -80,9 +83,14 @@ pub enum Action {
         actor: Option<Actor>,
         /// The result, with `$canary` forms.
         result: serde_json::Map<String, Value>,
+        /// With which request state a stateless client asks again.
+        #[serde(default)]
+        state: StateChoice,
     },
     /// `advance-clock`: moves the virtual clock; needs `clock`.
     AdvanceClock(Duration),
+    /// `restart`: ends the target and starts it again, as it was configured; needs `restart`.
+    Restart,
     /// `census`: looks at an upstream's ledger; the expectation says how many sessions it must show.
     Census {
         /// Which upstream.
@@ -99,6 +107,36 @@ pub enum Reading {
     Everything,
     /// The head, and then nothing.
     Nothing,
+}
+
+/// What a client listens for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Lists whose changes are told.
+    pub lists: Vec<ListKind>,
+    /// Resources whose updates are told, with `$canary` forms.
+    pub uris: Vec<String>,
+}
+
+/// Which request state a request carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateChoice {
+    /// That which this very call was given last.
+    #[default]
+    Own,
+    /// None.
+    Absent,
+    /// One that nobody was ever given, of the same shape.
+    Unknown,
+    /// The own one with one character changed.
+    Tampered,
+    /// The own one without its end.
+    Cut,
+    /// That which another call was given last.
+    Of(Label),
+    /// That which a call was given first, though it was given others since.
+    FirstOf(Label),
 }
 
 /// A name that a file gives to a held call.
@@ -137,8 +175,17 @@ pub struct Request {
     pub offers: Option<Vec<String>>,
     /// The token under which the client wants to be told of progress.
     pub progress: Option<Value>,
-    /// Keep the cursor of the answer under this label.
+    /// Keep what the answer hands out under this label: the cursor of a list, the handle of a call.
     pub keep: Option<Label>,
+    /// The request state that it carries although it was given none.
+    #[serde(default)]
+    pub state: Option<StateChoice>,
+    /// The answer that goes along to what was asked with that state.
+    #[serde(default)]
+    pub answering: Option<serde_json::Map<String, Value>>,
+    /// The lowest level of log lines that the client wants to be told.
+    #[serde(default)]
+    pub level: Option<String>,
     /// What goes wrong upstream with exactly this call.
     pub fault: Option<Spanned<FaultSpec>>,
     /// The name of a connection that is kept, and shared with everybody who names it; one of its own where none is.
@@ -165,6 +212,9 @@ impl Request {
             offers: None,
             progress: None,
             keep: None,
+            state: None,
+            answering: None,
+            level: None,
             fault: None,
             connection: None,
         }
@@ -280,6 +330,12 @@ pub struct Send {
     pub token: TokenChoice,
     /// The JSON-RPC id of a POST, where the file gives one.
     pub id: Option<Value>,
+    /// Headers that are sent as they stand here, or left out where there is no value; with `$canary` forms.
+    #[serde(default)]
+    pub headers: Vec<(String, Option<String>)>,
+    /// The same of members of `params._meta`.
+    #[serde(default)]
+    pub meta: Vec<(String, Option<Value>)>,
 }
 
 /// The verb and body of a raw request.

@@ -58,13 +58,17 @@ pub const OF_SERVERS: &[(&str, &str)] = &[
     ("progress", "it tells of progress"),
 ];
 
-/// Capabilities that are only asked for where `supports` lists them: what scenarios call `needs`, without the clock.
+/// Capabilities that are only asked for where `supports` lists them: pairs of eras, and what
+/// scenarios call `needs`, without the clock.
 pub const OPTIONAL: &[(&str, &str)] = &[
     ("limits", "it can be given the limits of a scenario: `limits.session_idle` and so on"),
     ("keys", "a user can hold several keys"),
     ("routes", "several upstreams on routes of their own"),
     ("groups", "several upstreams shown as one: `reach.group`, `reach.all`"),
     ("rights", "it can be told which upstreams and tools a user may use"),
+    ("stateless/stateless", "clients and upstreams of revision 2026-07-28, in which every request stands on its own"),
+    ("stateless/stateful", "clients of 2026-07-28 at upstreams of the older revisions"),
+    ("stateful/stateless", "clients of the older revisions at upstreams of 2026-07-28"),
     ("cache", "it can be told to keep lists and resources for a while"),
 ];
 
