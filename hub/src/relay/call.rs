@@ -194,7 +194,8 @@ impl Running {
         loop {
             let delivery = tokio::select! {
                 biased;
-                delivery = self.deliveries.recv() => delivery,
+                // Without its entry in the table of calls nobody can have anything for it.
+                delivery = self.deliveries.recv() => delivery.or(Some(Delivery::Fault(Fault::NoAnswer))),
                 () = &mut canceled => return Err(Ending::Canceled),
                 () = &mut ended => return Err(Ending::Failed(Fault::SessionEnded)),
                 () = &mut late => {
