@@ -25,6 +25,13 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether a request without a known token gets no further.
+    pub(crate) fn checks_tokens(self) -> bool {
+        self == Self::Github
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -71,6 +78,30 @@ pub enum Answers {
     Seeded,
 }
 
+/// Which eras of the protocol a fake speaks. It tells them apart with every request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Eras {
+    /// Sessions and requests on their own, on one endpoint.
+    #[default]
+    Both,
+    /// Only the revisions that begin with `initialize`, up to 2025-11-25.
+    Stateful,
+    /// Only 2026-07-28, in which every request stands on its own.
+    Stateless,
+}
+
+impl Eras {
+    /// Whether sessions can be opened.
+    pub fn stateful(self) -> bool {
+        self != Self::Stateless
+    }
+
+    /// Whether requests on their own are answered.
+    pub fn stateless(self) -> bool {
+        self != Self::Stateful
+    }
+}
+
 /// Everything that one fake is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -80,6 +111,8 @@ pub struct Settings {
     pub kind: Kind,
     /// Whom it knows.
     pub accounts: Vec<Account>,
+    /// Which eras it speaks.
+    pub eras: Eras,
     /// Decides marks, session ids, forms and chunk borders.
     pub seed: u64,
     /// What goes wrong, and when.

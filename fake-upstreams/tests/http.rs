@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use fake_upstreams::{
-    Account, Answers, Basis, Cut, Entry, Fake, Fault, Kind, Ledger, Malformation, Script, SessionChange, Settings,
-    wire::sse,
+    Account, Answers, Basis, Cut, Entry, Eras, Fake, Fault, Kind, Ledger, Malformation, Script, SessionChange,
+    Settings, wire::sse,
 };
 use rmcp::{
     ServiceExt,
@@ -38,6 +38,7 @@ async fn running(kind: Kind, answers: Answers) -> Running {
         answers,
         page: None,
         service: None,
+        eras: Eras::default(),
     };
     let book = Book::default();
     let fake = Fake::new(

@@ -15,7 +15,9 @@ use tokio::sync::{
 
 use super::{
     answer::Answer,
-    server::{Asked, Fake, Outcome},
+    request::{Asked, Outcome},
+    server::Fake,
+    stateless::Unfinished,
 };
 use crate::{
     Basis, Entry,
@@ -52,23 +54,47 @@ impl Talk {
 /// Levels of log lines, lowest first.
 const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 /// The level at which `announce` logs.
-const INFO: usize = 1;
+pub(super) const INFO: usize = 1;
+/// How high a level is; `None` where it is none.
+pub(super) fn level(name: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| *level == name)
+}
+
 /// Events of a burst, and the length of each: more than a client that does not read can be sent.
-const BURST: (usize, usize) = (200, 16 << 10);
+pub(super) const BURST: (usize, usize) = (200, 16 << 10);
 
 /// An answer that is written as it comes.
 pub(crate) struct Streaming {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) events: UnboundedReceiver<String>,
+    /// Where it is to be seen that somebody closes it before it ends.
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 impl Streaming {
     fn new(events: UnboundedReceiver<String>) -> Self {
-        Self { headers: event_stream(), events }
+        Self { headers: event_stream(), events, unfinished: None }
+    }
+
+    pub(super) fn guarded(events: UnboundedReceiver<String>, unfinished: Unfinished) -> Self {
+        Self { headers: event_stream(), events, unfinished: Some(unfinished) }
+    }
+
+    /// The next piece and the rest; `None` at its end.
+    pub(crate) async fn next(mut self) -> Option<(String, Self)> {
+        match self.events.recv().await {
+            Some(event) => Some((event, self)),
+            None => {
+                if let Some(unfinished) = self.unfinished.take() {
+                    unfinished.over();
+                }
+                None
+            }
+        }
     }
 }
 
-fn event_stream() -> Vec<(String, String)> {
+pub(super) fn event_stream() -> Vec<(String, String)> {
     vec![("content-type".into(), "text/event-stream".into())]
 }
 
@@ -166,7 +192,7 @@ impl Fake {
         if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
             let talk = &mut session.talk;
             match method {
-                "logging/setLevel" => talk.level = LEVELS.iter().position(|level| *level == text("level")),
+                "logging/setLevel" => talk.level = level(&text("level")),
                 "resources/subscribe" => drop(talk.subscribed.insert(text("uri"))),
                 _ => drop(talk.subscribed.remove(&text("uri"))),
             }
@@ -182,6 +208,9 @@ impl Fake {
             arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
         };
         let (method, text) = (text("method")?, text("text")?);
+        if asked.modern.is_some() {
+            return self.announce_alone(asked, method, text);
+        }
         let everywhere = method == "notifications/resources/updated";
         let concerned: Vec<String> = {
             let state = self.lock();
@@ -221,20 +250,10 @@ impl Fake {
             let _ = talk.listener.as_ref().map(|(_, write)| write.send(event));
         }
     }
-
-    /// Writes one event and writes it down. What was written.
-    fn say(&self, exchange: u64, write: &UnboundedSender<String>, message: &Value) -> String {
-        let event = sse::message(&message.to_string());
-        if write.send(event.clone()).is_ok() {
-            let upstream = self.settings.name.clone();
-            self.ledger.record(Entry::Said { upstream, exchange, message: message.to_string() });
-        }
-        event
-    }
 }
 
 /// Params as the specification has them, with a text of the caller's and a mark somewhere.
-fn params_of(method: &str, text: &str, mark: &str) -> Value {
+pub(super) fn params_of(method: &str, text: &str, mark: &str) -> Value {
     let content = json!({ "type": "text", "text": format!("{text} ({mark})") });
     match method {
         "elicitation/create" => json!({

@@ -10,6 +10,6 @@ pub mod github;
 pub mod jira;
 pub mod offers;
 pub use offers::prompts;
-pub use tools::{Tool, tool_names, tools};
+pub use tools::{Tool, stateless_tool_names, stateless_tools, tool_names, tools};
 
 mod tools;

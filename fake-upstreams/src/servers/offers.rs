@@ -40,6 +40,14 @@ pub(crate) fn templates(kind: Kind) -> &'static [&'static str] {
     }
 }
 
+/// The same for requests on their own: what belongs to a context of `db` names it.
+pub(crate) fn stateless_templates(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Db => &["db://{context}", "note://{context}/{key}"],
+        Kind::Github | Kind::Jira => templates(kind),
+    }
+}
+
 impl Prompt {
     pub(crate) fn json(&self) -> Value {
         json!({

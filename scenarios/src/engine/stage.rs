@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use fake_upstreams::{Answers, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
+use fake_upstreams::{Answers, Eras, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
 use tokio::{net::TcpListener, sync::Notify};
 
 use super::{
@@ -93,6 +93,7 @@ impl Stage {
                 answers: Answers::Seeded,
                 page: upstream.page,
                 service: None,
+                eras: Eras::default(),
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
             let address = open(wire, name, fake.clone()).await;
