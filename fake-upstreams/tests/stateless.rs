@@ -89,7 +89,7 @@ impl Request {
         self
     }
 
-    fn as_user(self, login: &str) -> Self {
+    fn by(self, login: &str) -> Self {
         self.header("authorization", &format!("Bearer token-{login}"))
     }
 
@@ -186,7 +186,7 @@ async fn results_say_what_they_are_and_who_may_keep_them() {
     assert_eq!(discovered["capabilities"]["resources"], json!({ "listChanged": true, "subscribe": true }));
     for method in ["server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list"] {
         for (running, scope) in [(&db, "public"), (&github, "private")] {
-            let result = request(method, json!({})).as_user("alice").response(running).await.1["result"].clone();
+            let result = request(method, json!({})).by("alice").response(running).await.1["result"].clone();
             assert_eq!(result["resultType"], "complete", "{method}");
             assert_eq!(result["cacheScope"], scope, "{method}");
             assert!(result["ttlMs"].as_u64().is_some(), "{method}");
@@ -205,25 +205,25 @@ async fn results_say_what_they_are_and_who_may_keep_them() {
 #[tokio::test]
 async fn github_shows_each_account_its_own_and_takes_back_its_own_cursors() {
     let running = running(Kind::Github, |settings| settings.page = Some(2)).await;
-    let list = |login: &str| request("tools/list", json!({})).as_user(login);
+    let list = |login: &str| request("tools/list", json!({})).by(login);
     let page = list("alice").response(&running).await.1["result"].clone();
     let cursor = page["nextCursor"].clone();
-    let next = |login: &str| request("tools/list", json!({ "cursor": cursor })).as_user(login);
+    let next = |login: &str| request("tools/list", json!({ "cursor": cursor })).by(login);
     assert_eq!(next("bob").response(&running).await.1["error"]["code"], -32602);
     assert!(next("alice").response(&running).await.1["result"]["tools"].is_array());
-    let missing = request("resources/read", json!({ "uri": "repo://nobody/nothing" })).as_user("alice");
+    let missing = request("resources/read", json!({ "uri": "repo://nobody/nothing" })).by("alice");
     let error = missing.response(&running).await.1["error"].clone();
     assert_eq!((&error["code"], &error["data"]["uri"]), (&json!(-32602), &json!("repo://nobody/nothing")));
-    assert_eq!(request("subscriptions/listen", json!({})).as_user("alice").response(&running).await.0, 404);
+    assert_eq!(request("subscriptions/listen", json!({})).by("alice").response(&running).await.0, 404);
 }
 
 #[tokio::test]
 async fn a_context_answers_to_the_credential_that_opened_it() {
     let running = running(Kind::Db, |_| ()).await;
-    let opened = call("open_context", json!({ "project": "apollo" })).as_user("alice").text(&running).await;
+    let opened = call("open_context", json!({ "project": "apollo" })).by("alice").text(&running).await;
     let handle = opened.split(' ').nth(1).unwrap().to_owned();
-    let data = |login: &str, handle: &str| call("get_data", json!({ "context": handle })).as_user(login);
-    call("insert", json!({ "context": handle, "key": "a", "value": "1" })).as_user("alice").text(&running).await;
+    let data = |login: &str, handle: &str| call("get_data", json!({ "context": handle })).by(login);
+    call("insert", json!({ "context": handle, "key": "a", "value": "1" })).by("alice").text(&running).await;
     let seen = data("alice", &handle).text(&running).await;
     assert!(seen.contains("project apollo") && seen.contains("note a = 1"), "{seen}");
     let refused = |text: String| text.split("\n[").next().unwrap().to_owned();
@@ -231,7 +231,7 @@ async fn a_context_answers_to_the_credential_that_opened_it() {
     assert_eq!(foreign, refused(data("alice", "xt-never-given").text(&running).await));
     assert_eq!(foreign, refused(call("get_data", json!({ "context": handle })).text(&running).await));
     let note = request("resources/read", json!({ "uri": format!("note://{handle}/a") }));
-    assert!(note.as_user("alice").response(&running).await.1["result"]["contents"][0]["text"].is_string());
+    assert!(note.by("alice").response(&running).await.1["result"]["contents"][0]["text"].is_string());
     let book = running.book.lock().unwrap();
     let given = |entry: &Entry| matches!(entry, Entry::Handle { handle: given, .. } if *given == handle);
     assert!(book.iter().any(given));
@@ -249,7 +249,7 @@ async fn without_a_credential_a_handle_is_anybodys() {
 }
 
 fn ask(login: &str, text: &str) -> Request {
-    call("ask", json!({ "method": "elicitation/create", "text": text })).as_user(login)
+    call("ask", json!({ "method": "elicitation/create", "text": text })).by(login)
 }
 
 fn retry(login: &str, text: &str, state: &Value) -> Request {
@@ -336,7 +336,7 @@ impl Stream {
 }
 
 async fn listen(running: &Running, login: &str, id: Value, filter: Value) -> Stream {
-    let request = request("subscriptions/listen", json!({ "notifications": filter })).as_user(login);
+    let request = request("subscriptions/listen", json!({ "notifications": filter })).by(login);
     let mut stream = Stream(Request { id: id.clone(), ..request }.send(running).await, String::new());
     let first = stream.next().await.unwrap();
     assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
@@ -346,7 +346,7 @@ async fn listen(running: &Running, login: &str, id: Value, filter: Value) -> Str
 }
 
 async fn announce(running: &Running, login: &str, method: &str, text: &str) {
-    call("announce", json!({ "method": method, "text": text })).as_user(login).text(running).await;
+    call("announce", json!({ "method": method, "text": text })).by(login).text(running).await;
 }
 
 #[tokio::test]
