@@ -22,7 +22,7 @@ struct Cli {
 enum Command {
     /// Serves one fake on 127.0.0.1 and prints its ledger.
     Serve {
-        /// `db`, `github` or `jira`.
+        /// `db`, `github`, `jira` or `lab`.
         kind: Kind,
         /// Port on 127.0.0.1; 0 takes any free one.
         #[arg(long, default_value_t = 0)]

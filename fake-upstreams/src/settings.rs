@@ -13,15 +13,17 @@ pub enum Kind {
     Github,
     /// An issue tracker's server, which passes the caller's token on to a service and keeps nothing itself.
     Jira,
+    /// A server with every feature of the protocol and every fixture of the official suite. Takes any credential, or none.
+    Lab,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Db, Self::Github, Self::Jira];
+    pub const ALL: [Self; 4] = [Self::Db, Self::Github, Self::Jira, Self::Lab];
 
     /// Whether it asks who calls, so that its users need accounts of their own.
     pub fn asks_who_calls(self) -> bool {
-        self != Self::Db
+        matches!(self, Self::Github | Self::Jira)
     }
 }
 
@@ -38,13 +40,14 @@ impl fmt::Display for Kind {
             Self::Db => "db",
             Self::Github => "github",
             Self::Jira => "jira",
+            Self::Lab => "lab",
         })
     }
 }
 
 /// There is no such fake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no fake `{0}`; there are `db`, `github` and `jira`")]
+#[error("there is no fake `{0}`; there are `db`, `github`, `jira` and `lab`")]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {

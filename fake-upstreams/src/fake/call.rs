@@ -18,8 +18,7 @@ impl Fake {
         let _turn = self.turn().await;
         let name = asked.text("name").to_owned();
         let Some(tool) = self.tool(&asked, &name) else {
-            let body = rpc::error(&asked.id, -32602, &format!("no tool `{name}`"));
-            return Outcome::Answered(self.response(&asked, &body));
+            return Outcome::Answered(self.no_tool(&asked, &name));
         };
         if !self.may(&asked.caller, tool.scope) {
             let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", tool.scope);
@@ -33,15 +32,22 @@ impl Fake {
         if faults.contains(&Fault::Disconnect(Cut::BeforeExecuting)) {
             return Outcome::Cut;
         }
+        if self.settings.kind == Kind::Lab {
+            return self.play_tool(asked, &name, faults).await;
+        }
         if self.settings.kind == Kind::Db && name == "ask" {
             if asked.modern.is_some() {
                 let answer = self.ask_or_go_on(&asked);
                 return self.spoil(&asked, faults, answer).await;
             }
-            return self.ask(asked, faults.contains(&Fault::Hold));
+            return self.ask_as_told(asked, faults.contains(&Fault::Hold));
         }
         let answer = self.execute(&asked, &name).await;
         self.spoil(&asked, faults, answer).await
+    }
+
+    pub(super) fn no_tool(&self, asked: &Asked, name: &str) -> Answer {
+        self.response(asked, &rpc::error(&asked.id, -32602, &format!("no tool `{name}`")))
     }
 
     /// A request that is no tool call, under the same faults.
@@ -82,6 +88,7 @@ impl Fake {
             Kind::Db => self.run_db(asked, name, arguments),
             Kind::Github => self.run_github(asked, name, arguments),
             Kind::Jira => self.run_jira(asked, name, arguments).await,
+            Kind::Lab => Err("`lab` plays its tools itself".to_owned()),
         };
         let outcome = self.cached(asked, outcome);
         let mark = self.mint(asked.exchange, Basis::Call);
@@ -156,7 +163,7 @@ impl Fake {
     }
 
     /// What becomes of an answer that is ready.
-    async fn spoil(&self, asked: &Asked, faults: Vec<Fault>, answer: Answer) -> Outcome {
+    pub(super) async fn spoil(&self, asked: &Asked, faults: Vec<Fault>, answer: Answer) -> Outcome {
         let mut answer = answer;
         for fault in faults {
             match fault {

@@ -116,6 +116,19 @@ impl Fake {
         Ok("announced".to_owned())
     }
 
+    /// Tells the streams of whoever calls that a list has changed, if they asked for it.
+    pub(super) fn tell_streams(&self, asked: &Asked, method: &str) {
+        let concerned: Vec<u64> = {
+            let state = self.lock();
+            let wants =
+                |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
+            state.listens.iter().filter(|(_, listening)| wants(listening)).map(|(exchange, _)| *exchange).collect()
+        };
+        for exchange in concerned {
+            self.tell(exchange, method, json!({}), BURST.1);
+        }
+    }
+
     fn burst(&self, exchange: u64) {
         let wanted = self.lock().listens.get(&exchange).and_then(|listening| listening.wants.lists.first().copied());
         for _ in 0..BURST.0 {

@@ -98,9 +98,9 @@ pub(super) fn unsupported(id: &Value, requested: &str) -> Value {
 }
 
 /// The refusal of a request that needs what its client did not offer.
-pub(super) fn missing_capability(id: &Value, capability: &str) -> Answer {
-    let mut body = rpc::error(id, MISSING_CAPABILITY, &format!("this needs a client that offers `{capability}`"));
-    body["error"]["data"] = json!({ "requiredCapabilities": { capability: {} } });
+pub(super) fn missing_capability(id: &Value, missing: &Value) -> Answer {
+    let mut body = rpc::error(id, MISSING_CAPABILITY, &format!("this needs a client that offers {missing}"));
+    body["error"]["data"] = json!({ "requiredCapabilities": missing });
     Answer::json(400, &body)
 }
 

@@ -6,12 +6,14 @@
 //! - [`offers`]: lists page by page, prompts, resources, completions.
 //! - [`streams`]: questions to the caller's client, and the listening stream.
 //! - [`contexts`], [`rounds`], [`listens`]: what the stateless era has instead of a session's state, questions and stream.
+//! - [`lab`], [`tasks`]: how the tools of `lab` are played, and what goes on after an answer.
 //! - [`spoiled`]: where a spoiled one does something else.
 //! - [`answer`]: the bytes that leave.
 
 pub(crate) mod answer;
 mod call;
 mod contexts;
+mod lab;
 mod listens;
 mod meta;
 mod offers;
@@ -22,5 +24,6 @@ mod spoiled;
 mod stateful;
 mod stateless;
 pub(crate) mod streams;
+mod tasks;
 
 pub use server::Fake;

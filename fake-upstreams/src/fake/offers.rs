@@ -12,6 +12,7 @@ use crate::{
     servers::{
         Tool,
         github::Host,
+        lab::{changes::Change, offers as lab},
         offers::{ABOUT, Prompt, Shelf, prompts, stateless_templates, templates},
     },
     wire::rpc,
@@ -20,11 +21,19 @@ use crate::{
 impl Fake {
     /// One page of a list, with the call's mark in its first item.
     pub(super) fn list(&self, asked: &Asked, method: &str) -> Answer {
+        let is_lab = self.settings.kind == Kind::Lab;
         let (member, items) = match method {
             "tools/list" => {
-                let mine = self.tools_for(asked).iter().filter(|tool| self.may(&asked.caller, tool.scope));
-                ("tools", mine.map(Tool::json).collect())
+                let mine =
+                    self.tools_for(asked).iter().filter(|tool| tool.listed && self.may(&asked.caller, tool.scope));
+                ("tools", mine.map(Tool::json).chain(self.added(asked, Change::Tools)).collect())
             }
+            "prompts/list" if is_lab => {
+                let prompts = lab::prompts(asked.modern.is_some()).into_iter();
+                ("prompts", prompts.chain(self.added(asked, Change::Prompts)).collect())
+            }
+            "resources/list" if is_lab => ("resources", lab::resources()),
+            "resources/templates/list" if is_lab => ("resourceTemplates", lab::templates()),
             "prompts/list" => ("prompts", prompts(self.settings.kind).iter().map(Prompt::json).collect()),
             "resources/list" => match self.shelf(asked) {
                 Ok(shelf) => ("resources", shelf.resources.iter().map(|(uri, _)| resource(uri)).collect()),
@@ -77,6 +86,9 @@ impl Fake {
 
     /// `prompts/get`, `resources/read`, `completion/complete`.
     pub(super) fn offer(&self, asked: &Asked, method: &str) -> Answer {
+        if self.settings.kind == Kind::Lab {
+            return self.offer_of_lab(asked, method);
+        }
         let shelf = match self.shelf(asked) {
             Ok(shelf) => shelf,
             Err(problem) => return self.wrong(asked, -32603, &problem),
@@ -112,6 +124,22 @@ impl Fake {
         }
     }
 
+    fn offer_of_lab(&self, asked: &Asked, method: &str) -> Answer {
+        match method {
+            "prompts/get" => self.play_prompt(asked),
+            "resources/read" => match lab::read(asked.text("uri")) {
+                Some(content) => self.marked_result(asked, json!({ "contents": [content] })),
+                None => self.no_resource(asked),
+            },
+            _ => {
+                let start = asked.params.get("argument").and_then(|a| a.get("value")?.as_str()).unwrap_or_default();
+                let values = lab::complete(start);
+                let completion = json!({ "values": values, "total": values.len(), "hasMore": false });
+                self.marked_result(asked, json!({ "completion": completion }))
+            }
+        }
+    }
+
     fn shelf(&self, asked: &Asked) -> Result<Shelf, String> {
         match self.settings.kind {
             Kind::Db if asked.modern.is_some() => self.context_shelf(asked),
@@ -119,7 +147,7 @@ impl Fake {
                 let state = self.lock();
                 state.sessions.get(&asked.session).ok_or("the session was closed")?.database.shelf()
             }
-            Kind::Jira => {
+            Kind::Jira | Kind::Lab => {
                 Ok(Shelf { resources: vec![(ABOUT.to_owned(), "an issue tracker".to_owned())], ..Shelf::default() })
             }
             Kind::Github => {
@@ -145,7 +173,7 @@ impl Fake {
         self.response(asked, &body)
     }
 
-    fn wrong(&self, asked: &Asked, code: i64, message: &str) -> Answer {
+    pub(super) fn wrong(&self, asked: &Asked, code: i64, message: &str) -> Answer {
         self.response(asked, &rpc::error(&asked.id, code, message))
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{answer::Answer, meta, request::Asked, server::Fake, streams::params_of};
+use super::{answer::Answer, contexts::bearer, meta, request::Asked, server::Fake, streams::params_of};
 use crate::{Basis, Entry, wire::rpc};
 
 /// Under which name the input is asked for.
@@ -16,13 +16,13 @@ const INPUT: &str = "question";
 pub(super) struct Round {
     owner: Option<String>,
     call: String,
+    memo: Value,
 }
 
-impl Round {
-    fn of(asked: &Asked) -> Self {
-        let call = json!([asked.params.get("name"), asked.params.get("arguments")]).to_string();
-        Self { owner: asked.caller.token.clone(), call }
-    }
+/// What a request is about, without what differs between a call and its retry.
+fn call(asked: &Asked) -> String {
+    let method = asked.modern.as_ref().map(|modern| &modern.method);
+    json!([method, asked.params.get("name"), asked.params.get("arguments")]).to_string()
 }
 
 impl Fake {
@@ -38,28 +38,24 @@ impl Fake {
         };
         let offered = asked.modern.as_ref().is_some_and(|modern| modern.capabilities.contains_key(capability));
         if !offered {
-            return meta::missing_capability(&asked.id, capability);
+            return meta::missing_capability(&asked.id, &json!({ capability: {} }));
         }
         match asked.params.get("requestState") {
             // Without a state it is a first contact, whatever else it brings.
             None => self.ask_for_input(asked, text("method"), text("text")),
-            Some(state) if self.goes_on(asked, state) => {
+            Some(state) if self.take_round(asked, state).is_some() => {
                 match asked.params.get("inputResponses").and_then(|responses| responses.get(INPUT)) {
                     Some(response) => self.go_on(asked, response),
                     None => self.ask_for_input(asked, text("method"), text("text")),
                 }
             }
-            Some(_) => {
-                let problem = "this request state was not given to this request, or was used already";
-                Answer::json(400, &rpc::error(&asked.id, -32602, problem))
-            }
+            Some(_) => self.foreign_state(asked),
         }
     }
 
     fn ask_for_input(&self, asked: &Asked, method: &str, text: &str) -> Answer {
-        let state = self.unguessable();
-        self.tell_mark(asked.exchange, super::contexts::bearer(&state), Basis::Call);
-        self.lock().rounds.insert(state.clone(), Round::of(asked));
+        let state = self.open_round(asked, Value::Null);
+        self.tell_mark(asked.exchange, bearer(&state), Basis::Call);
         let mark = self.mint(asked.exchange, Basis::Call);
         let question = json!({ "method": method, "params": params_of(method, text, &mark) });
         let result = json!({
@@ -68,18 +64,29 @@ impl Fake {
         self.result(asked, result)
     }
 
-    /// Whether a state is that of this call; it is so once.
-    fn goes_on(&self, asked: &Asked, state: &Value) -> bool {
-        if self.settings.script.careless() {
-            return true;
-        }
-        let Some(state) = state.as_str() else { return false };
+    /// A state for a retry of this call, which is remembered with it.
+    pub(super) fn open_round(&self, asked: &Asked, memo: Value) -> String {
+        let state = self.unguessable();
+        let round = Round { owner: asked.caller.token.clone(), call: call(asked), memo };
+        self.lock().rounds.insert(state.clone(), round);
+        state
+    }
+
+    /// What was remembered with a state, if it is that of this call; it is so once.
+    pub(super) fn take_round(&self, asked: &Asked, state: &Value) -> Option<Value> {
+        let (careless, state) = (self.settings.script.careless(), state.as_str()?);
         let rounds = &mut self.lock().rounds;
-        let fits = rounds.get(state).is_some_and(|round| *round == Round::of(asked));
-        if fits {
-            rounds.remove(state);
+        let round = rounds.get(state);
+        if careless {
+            return Some(round.map_or(Value::Null, |round| round.memo.clone()));
         }
-        fits
+        round.filter(|round| round.owner == asked.caller.token && round.call == call(asked))?;
+        rounds.remove(state).map(|round| round.memo)
+    }
+
+    pub(super) fn foreign_state(&self, asked: &Asked) -> Answer {
+        let problem = "this request state was not given to this request, or was used already";
+        Answer::json(400, &rpc::error(&asked.id, -32602, problem))
     }
 
     fn go_on(&self, asked: &Asked, response: &Value) -> Answer {

@@ -1,7 +1,7 @@
 //! What a fake knows, and its answer to one HTTP request.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +10,7 @@ use std::{
 
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     answer::Answer,
@@ -20,6 +21,7 @@ use super::{
     rounds::Round,
     spoiled::{Mixed, Waiting},
     stateful::{Session, not_spoken, speaks},
+    tasks::Task,
 };
 use crate::{
     Basis, Conduct, Entry, Fault, Gate, Kind, Ledger, Settings,
@@ -27,6 +29,7 @@ use crate::{
     servers::{
         github::Host,
         jira::{Remote, Rest, Routed, service},
+        lab::changes::Change,
     },
     wire::rpc::{self, Incoming},
 };
@@ -47,6 +50,7 @@ pub struct Fake {
     pub(super) state: Mutex<State>,
     /// The way to the service behind `jira`.
     pub(super) service: Arc<dyn Rest>,
+    pub(super) started: Instant,
     exchanges: AtomicU64,
     connections: AtomicU64,
 }
@@ -63,6 +67,10 @@ pub(super) struct State {
     pub(super) rounds: BTreeMap<String, Round>,
     /// Who listens in the stateless era, by exchange.
     pub(super) listens: BTreeMap<u64, Listening>,
+    /// Tasks of the stateless era, by their id.
+    pub(super) tasks: BTreeMap<String, Task>,
+    /// Which lists of `lab` have changed, and for whom.
+    pub(super) changed: BTreeMap<Holder, BTreeSet<Change>>,
     pub(super) cursors: BTreeMap<String, Cursor>,
     pub(super) host: Host,
     pub(super) mixed: Mixed,
@@ -80,7 +88,7 @@ pub(super) struct Cursor {
 }
 
 /// Who may go on with a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holder {
     /// Whoever is in this session.
     Session(String),
@@ -113,6 +121,8 @@ impl Fake {
             contexts: BTreeMap::new(),
             rounds: BTreeMap::new(),
             listens: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            changed: BTreeMap::new(),
             cursors: BTreeMap::new(),
             host: Host::default(),
             mixed: Mixed::default(),
@@ -128,6 +138,7 @@ impl Fake {
             gate: Gate::default(),
             state: Mutex::new(state),
             service: way,
+            started: Instant::now(),
             exchanges: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         })
@@ -181,6 +192,9 @@ impl Fake {
         if arrived.path != "/mcp" {
             return Outcome::Answered(Answer::empty(404));
         }
+        if self.settings.kind == Kind::Lab && !self.is_addressed(arrived) {
+            return Outcome::Answered(refused(403, "this server answers to this machine's own names alone"));
+        }
         let caller = match self.authenticate(arrived) {
             Ok(caller) => caller,
             Err(answer) => return Outcome::Answered(answer),
@@ -190,12 +204,26 @@ impl Fake {
             _ if self.stateless_header(arrived) => Outcome::Answered(Answer::empty(405).with_header("allow", "POST")),
             _ if !speaks(arrived) => Outcome::Answered(not_spoken()),
             "DELETE" => Outcome::Answered(self.delete(exchange, arrived)),
-            "GET" if self.settings.kind == Kind::Db => match self.session_of(arrived) {
+            "GET" if self.announces() => match self.session_of(arrived) {
                 Ok(session) => self.listen(exchange, &session, arrived.header("last-event-id")),
                 Err(answer) => Outcome::Answered(answer),
             },
             _ => Outcome::Answered(Answer::empty(405).with_header("allow", "POST, DELETE")),
         }
+    }
+
+    /// Whether a request is meant for this server, and comes from no web page of elsewhere.
+    fn is_addressed(&self, arrived: &Arrived) -> bool {
+        let own = |authority: &str| {
+            let host = authority
+                .rsplit_once(':')
+                .filter(|(_, port)| port.parse::<u16>().is_ok())
+                .map_or(authority, |(host, _)| host);
+            matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+                || host.strip_suffix(".upstream") == Some(&self.settings.name)
+        };
+        let origin = arrived.header("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, rest)| rest));
+        arrived.header("host").is_some_and(own) && origin.is_none_or(own)
     }
 
     /// Only `github` asks who calls: `db` takes anyone, and `jira` leaves it to its service.
@@ -245,7 +273,7 @@ impl Fake {
                 self.call_anything(&asked, method, offered).await
             }
             "tools/call" => self.call(asked).await,
-            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.settings.kind == Kind::Db => {
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.announces() => {
                 Outcome::Answered(self.wish(&asked, method))
             }
             _ => Outcome::Answered(self.no_method(&asked, method)),
@@ -264,8 +292,9 @@ impl Fake {
     }
 
     pub(super) fn response(&self, asked: &Asked, body: &Value) -> Answer {
-        let mut told = self.log_lines(asked);
-        if let Some(token) = self.progress_token_of(asked) {
+        let speaks_itself = self.settings.kind == Kind::Lab;
+        let mut told = if speaks_itself { Vec::new() } else { self.log_lines(asked) };
+        if let Some(token) = self.progress_token_of(asked).filter(|_| !speaks_itself) {
             told.extend(self.progress(asked.exchange, &token));
         }
         let answer = if told.is_empty() {

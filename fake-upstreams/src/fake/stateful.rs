@@ -12,7 +12,7 @@ use super::{
     streams::Talk,
 };
 use crate::{
-    Basis, Entry, SessionChange,
+    Basis, Entry, Kind, SessionChange,
     servers::db::Database,
     wire::rpc::{self, Incoming},
 };
@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) database: Database,
     pub(super) mark: String,
     pub(super) talk: Talk,
+    /// What its client can be asked.
+    pub(super) offers: Map<String, Value>,
 }
 
 /// Whether the revision that a request names is spoken in sessions. One that names none is taken for the oldest.
@@ -89,18 +91,30 @@ impl Fake {
         if let Err(problem) = opened {
             return Answer::json(500, &rpc::error(id, -32603, &problem));
         }
+        if let Some(opened) = self.lock().sessions.get_mut(&session) {
+            opened.offers = params.get("capabilities").and_then(Value::as_object).cloned().unwrap_or_default();
+        }
         self.opened_by(arrived, &session);
         self.record_session(exchange, &session, SessionChange::Opened);
         let mark = self.mint(exchange, Basis::Call);
         let result = json!({
             "protocolVersion": revision,
-            "capabilities": { "tools": {}, "prompts": {}, "resources": {}, "completions": {} },
+            "capabilities": self.session_capabilities(),
             "serverInfo": { "name": self.settings.name, "version": env!("CARGO_PKG_VERSION") },
             "instructions": format!("fake {} ({mark})", self.settings.kind),
         });
         let body = rpc::result(id, result).to_string();
         Answer::response(body, self.settings.answers, self.settings.seed, &session)
             .with_header("mcp-session-id", session)
+    }
+
+    fn session_capabilities(&self) -> Value {
+        if self.settings.kind != Kind::Lab {
+            return json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {} });
+        }
+        let changes = json!({ "listChanged": true });
+        let resources = json!({ "subscribe": true, "listChanged": true });
+        json!({ "tools": changes, "prompts": changes, "resources": resources, "completions": {}, "logging": {} })
     }
 
     fn open_session(&self) -> (String, Result<(), String>) {
@@ -117,7 +131,7 @@ impl Fake {
         let mut state = self.lock();
         let mark = state.marks.next_mark();
         let database = Database::open(&mark).map_err(|error| error.to_string())?;
-        state.sessions.insert(session, Session { database, mark, talk: Talk::default() });
+        state.sessions.insert(session, Session { database, mark, talk: Talk::default(), offers: Map::new() });
         Ok(())
     }
 

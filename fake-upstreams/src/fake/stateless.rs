@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Basis, Entry, Guard, Kind,
-    servers::{Tool, offers::ABOUT, stateless_tools, tools},
+    servers::{Tool, lab::jobs::TASKS, offers::ABOUT, stateless_tools, tools},
     wire::rpc,
 };
 
@@ -52,6 +52,11 @@ impl Fake {
             "ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" => {
                 Outcome::Answered(self.no_method(&asked, method))
             }
+            "tasks/get" | "tasks/update" | "tasks/cancel" if self.settings.kind == Kind::Lab => {
+                self.forget_tasks();
+                let answer = self.task(&asked, method);
+                self.call_anything(&asked, method, answer).await
+            }
             _ => self.request(asked, method).await,
         };
         unfinished.over();
@@ -60,7 +65,7 @@ impl Fake {
 
     /// Whether it has something to tell outside of answers.
     pub(super) fn announces(&self) -> bool {
-        self.settings.kind == Kind::Db
+        matches!(self.settings.kind, Kind::Db | Kind::Lab)
     }
 
     fn discover(&self, asked: &Asked) -> Answer {
@@ -70,9 +75,12 @@ impl Fake {
         if self.announces() {
             resources["subscribe"] = true.into();
         }
-        let capabilities = json!({
+        let mut capabilities = json!({
             "tools": changes, "prompts": changes, "resources": resources, "completions": {}, "logging": {},
         });
+        if self.settings.kind == Kind::Lab {
+            capabilities["extensions"] = json!({ TASKS: {} });
+        }
         let result = json!({
             "supportedVersions": [REVISION],
             "capabilities": capabilities,
@@ -108,7 +116,8 @@ impl Fake {
             return false;
         }
         match modern.method.as_str() {
-            "resources/read" => asked.text("uri") == ABOUT,
+            "tools/list" | "prompts/list" if self.settings.kind == Kind::Lab => false,
+            "resources/read" => asked.text("uri") == ABOUT || self.settings.kind == Kind::Lab,
             method => is_cacheable(method),
         }
     }
@@ -134,8 +143,7 @@ impl Fake {
     /// The log line of a call, where its caller wants lines of that level.
     pub(super) fn log_lines(&self, asked: &Asked) -> Vec<String> {
         let wanted = asked.modern.as_ref().filter(|modern| modern.method == "tools/call");
-        let level = wanted.and_then(|modern| super::streams::level(modern.log_level.as_deref()?));
-        if level.is_none_or(|level| level > super::streams::INFO) {
+        if wanted.is_none() || !self.wants_lines(asked) {
             return Vec::new();
         }
         let data = format!("running {} ({})", asked.text("name"), self.mint(asked.exchange, Basis::Call));

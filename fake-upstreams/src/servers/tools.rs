@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{db, github, jira};
+use super::{db, github, jira, lab};
 use crate::Kind;
 
 /// A parameter: name and JSON type.
@@ -21,6 +21,10 @@ pub struct Tool {
     pub optional: &'static [Parameter],
     /// Parameters that a client of the stateless era repeats in a header: the parameter, and what follows `Mcp-Param-`.
     pub headers: &'static [(&'static str, &'static str)],
+    /// The whole schema of its parameters as JSON, where that says more.
+    pub schema: Option<&'static str>,
+    /// Whether lists show it.
+    pub listed: bool,
     /// The scope that a caller needs, where the server knows scopes.
     pub scope: &'static str,
 }
@@ -31,6 +35,7 @@ pub fn tools(kind: Kind) -> &'static [Tool] {
         Kind::Db => &db::TOOLS,
         Kind::Github => &github::TOOLS,
         Kind::Jira => &jira::tools::TOOLS,
+        Kind::Lab => lab::tools(),
     }
 }
 
@@ -39,6 +44,7 @@ pub fn stateless_tools(kind: Kind) -> &'static [Tool] {
     match kind {
         Kind::Db => &db::STATELESS_TOOLS,
         Kind::Github | Kind::Jira => tools(kind),
+        Kind::Lab => lab::stateless_tools(),
     }
 }
 
@@ -54,17 +60,29 @@ pub fn stateless_tool_names(kind: Kind) -> impl Iterator<Item = &'static str> {
 
 impl Tool {
     /// What a tool is where it does not say: no parameters, read by anyone.
-    pub(crate) const PLAIN: Self =
-        Self { name: "", description: "", parameters: &[], optional: &[], headers: &[], scope: "read" };
+    pub(crate) const PLAIN: Self = Self {
+        name: "",
+        description: "",
+        parameters: &[],
+        optional: &[],
+        headers: &[],
+        schema: None,
+        listed: true,
+        scope: "read",
+    };
 
     pub(crate) fn json(&self) -> Value {
+        let (name, description) = (self.name, self.description);
+        if let Some(Ok(schema)) = self.schema.map(serde_json::from_str::<Value>) {
+            return json!({ "name": name, "description": description, "inputSchema": schema });
+        }
         let names: Vec<&str> = self.parameters.iter().map(|(name, _)| *name).collect();
         let all = self.parameters.iter().chain(self.optional);
         let properties: Map<String, Value> =
             all.map(|(name, kind)| ((*name).to_owned(), self.schema(name, kind))).collect();
         json!({
-            "name": self.name,
-            "description": self.description,
+            "name": name,
+            "description": description,
             "inputSchema": { "type": "object", "properties": properties, "required": names },
         })
     }

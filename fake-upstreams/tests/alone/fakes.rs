@@ -1,124 +1,9 @@
-//! The fakes in the stateless era, as a client without any memory meets them: by plain HTTP.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! `db`, `github` and `jira` in the stateless era.
 
-use std::sync::{Arc, Mutex};
-
-use fake_upstreams::{
-    Account, Answers, Basis, Entry, Eras, Fake, Fault, Kind, Ledger, Script, Settings,
-    wire::{header::encoded, sse},
-};
-use reqwest::header::HeaderMap;
+use fake_upstreams::{Basis, Entry, Eras, Fault, Kind, Script};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-const REVISION: &str = "2026-07-28";
-const SUBSCRIPTION: &str = "/params/_meta/io.modelcontextprotocol~1subscriptionId";
-
-struct Running {
-    fake: Arc<Fake>,
-    url: String,
-    book: Arc<Mutex<Vec<Entry>>>,
-}
-
-async fn running(kind: Kind, change: impl FnOnce(&mut Settings)) -> Running {
-    let account = |login: &str, scopes: &[&str]| Account {
-        login: login.into(),
-        token: format!("token-{login}"),
-        scopes: scopes.iter().map(ToString::to_string).collect(),
-    };
-    let mut settings = Settings {
-        name: kind.to_string(),
-        kind,
-        accounts: vec![account("alice", &["read", "write"]), account("bob", &["read"])],
-        seed: 7,
-        script: Script::default(),
-        answers: Answers::Seeded,
-        page: None,
-        service: None,
-        eras: Eras::Both,
-    };
-    change(&mut settings);
-    let book = Arc::<Mutex<Vec<Entry>>>::default();
-    let sink = book.clone();
-    let fake = Fake::new(settings, Ledger::new(move |entry| sink.lock().unwrap().push(entry)));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    fake_upstreams::serve(listener, fake.clone(), std::future::pending());
-    Running { fake, url, book }
-}
-
-/// A request as a correct client sends it; each test spoils what it is about.
-struct Request {
-    method: String,
-    params: Value,
-    headers: HeaderMap,
-    id: Value,
-}
-
-fn request(method: &str, params: Value) -> Request {
-    let mut params = params;
-    params["_meta"]["io.modelcontextprotocol/protocolVersion"] = REVISION.into();
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({ "elicitation": {} });
-    let mut headers = HeaderMap::new();
-    headers.insert("mcp-protocol-version", REVISION.parse().unwrap());
-    headers.insert("mcp-method", method.parse().unwrap());
-    if let Some(name) = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str) {
-        headers.insert("mcp-name", encoded(name).parse().unwrap());
-    }
-    Request { method: method.to_owned(), params, headers, id: json!(1) }
-}
-
-fn call(tool: &str, arguments: Value) -> Request {
-    request("tools/call", json!({ "name": tool, "arguments": arguments }))
-}
-
-impl Request {
-    fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.insert(name, value.parse().unwrap());
-        self
-    }
-
-    fn without(mut self, name: &str) -> Self {
-        self.headers.remove(name);
-        self
-    }
-
-    fn with(mut self, pointer: &str, value: Value) -> Self {
-        let (parent, member) = pointer.rsplit_once('/').unwrap();
-        self.params.pointer_mut(parent).unwrap()[member.replace("~1", "/")] = value;
-        self
-    }
-
-    fn by(self, login: &str) -> Self {
-        self.header("authorization", &format!("Bearer token-{login}"))
-    }
-
-    async fn send(self, running: &Running) -> reqwest::Response {
-        let body = json!({ "jsonrpc": "2.0", "id": self.id, "method": self.method, "params": self.params });
-        let http = reqwest::Client::new();
-        http.post(&running.url).headers(self.headers).json(&body).send().await.unwrap()
-    }
-
-    /// Status and every message of the answer; the response is the last.
-    async fn messages(self, running: &Running) -> (u16, Vec<Value>) {
-        let response = self.send(running).await;
-        let (status, body) = (response.status().as_u16(), response.text().await.unwrap());
-        let events: Vec<Value> =
-            sse::events(&body).iter().map(|event| serde_json::from_str(&event.data).unwrap()).collect();
-        let messages = if events.is_empty() { vec![serde_json::from_str(&body).unwrap()] } else { events };
-        (status, messages)
-    }
-
-    async fn response(self, running: &Running) -> (u16, Value) {
-        let (status, mut messages) = self.messages(running).await;
-        (status, messages.pop().unwrap())
-    }
-
-    async fn text(self, running: &Running) -> String {
-        let (_, response) = self.response(running).await;
-        response["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{response}")).to_owned()
-    }
-}
+use crate::client::{REVISION, Request, Running, SUBSCRIPTION, call, listen, request, running};
 
 #[tokio::test]
 async fn what_a_request_does_not_say_of_itself_is_refused_by_its_own_code() {
@@ -317,32 +202,6 @@ async fn progress_and_wanted_log_lines_come_before_the_answer() {
     assert_eq!(told, ["notifications/message", progress, progress, "answer"]);
     assert_eq!(methods(&level("error").messages(&running).await.1), ["answer"]);
     assert_eq!(methods(&echo().messages(&running).await.1), ["answer"]);
-}
-
-/// A stream of events, read one by one.
-struct Stream(reqwest::Response, String);
-
-impl Stream {
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            if let Some(end) = self.1.find("\n\n") {
-                let event = self.1.drain(..end + 2).collect::<String>();
-                return Some(serde_json::from_str(&sse::events(&event)[0].data).unwrap());
-            }
-            let chunk = self.0.chunk().await.unwrap()?;
-            self.1.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-    }
-}
-
-async fn listen(running: &Running, login: &str, id: Value, filter: Value) -> Stream {
-    let request = request("subscriptions/listen", json!({ "notifications": filter })).by(login);
-    let mut stream = Stream(Request { id: id.clone(), ..request }.send(running).await, String::new());
-    let first = stream.next().await.unwrap();
-    assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
-    assert_eq!(first["params"]["notifications"], filter);
-    assert_eq!(first.pointer(SUBSCRIPTION), Some(&id));
-    stream
 }
 
 async fn announce(running: &Running, login: &str, method: &str, text: &str) {
