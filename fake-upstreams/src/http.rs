@@ -17,10 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
     Fake,
-    fake::{
-        server::{Arrived, Outcome},
-        streams::Streaming,
-    },
+    fake::request::{Arrived, Outcome},
 };
 
 /// Largest request body that is read, in bytes.
@@ -92,10 +89,11 @@ async fn exchange(fake: Arc<Fake>, connection: u64, request: Request<Incoming>) 
             let frames = answer.chunks.into_iter().map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
             written(answer.status, &answer.headers, StreamBody::new(stream::iter(frames)).boxed_unsync())
         }
-        Outcome::Streaming(Streaming { headers, events }) => {
-            let frames = stream::unfold(events, |mut events| async move {
-                let event = events.recv().await?;
-                Some((Ok(Frame::data(Bytes::from(event))), events))
+        Outcome::Streaming(streaming) => {
+            let headers = streaming.headers.clone();
+            let frames = stream::unfold(streaming, |streaming| async move {
+                let (event, rest) = streaming.next().await?;
+                Some((Ok(Frame::data(Bytes::from(event))), rest))
             });
             written(200, &headers, StreamBody::new(frames).boxed_unsync())
         }

@@ -71,6 +71,22 @@ pub enum Entry {
         /// What happened to it.
         change: SessionChange,
     },
+    /// A handle was given out, by which requests that stand on their own name what they work on.
+    Handle {
+        /// Which upstream.
+        upstream: String,
+        /// To whom: whoever sent this exchange.
+        exchange: u64,
+        /// The handle.
+        handle: String,
+    },
+    /// A caller of the stateless era closed the response before it was complete, which is how it cancels.
+    Canceled {
+        /// Which upstream.
+        upstream: String,
+        /// Which exchange.
+        exchange: u64,
+    },
     /// A call stands at the gate.
     Parked {
         /// Which upstream.
@@ -140,6 +156,11 @@ pub enum Basis {
     Session {
         /// Which.
         session: String,
+    },
+    /// It is state that a handle names.
+    Handle {
+        /// Which.
+        handle: String,
     },
     /// Anyone may have it.
     Public,

@@ -7,7 +7,7 @@ use std::{fs, io::Write, num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use fake_upstreams::{Account, Answers, Conduct, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
+use fake_upstreams::{Account, Answers, Conduct, Eras, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
 use tokio::{net::TcpListener, signal};
 
 /// Fake MCP servers that record every byte.
@@ -22,7 +22,7 @@ struct Cli {
 enum Command {
     /// Serves one fake on 127.0.0.1 and prints its ledger.
     Serve {
-        /// `db`, `github` or `jira`.
+        /// `db`, `github`, `jira` or `lab`.
         kind: Kind,
         /// Port on 127.0.0.1; 0 takes any free one.
         #[arg(long, default_value_t = 0)]
@@ -40,6 +40,9 @@ enum Command {
         /// In which form requests are answered.
         #[arg(long, value_enum, default_value_t = Answers::Seeded)]
         answers: Answers,
+        /// Which eras of the protocol it speaks.
+        #[arg(long, value_enum, default_value_t = Eras::Both)]
+        eras: Eras,
         /// Items on one page of a list; all of them where it is not given.
         #[arg(long)]
         page: Option<NonZeroUsize>,
@@ -88,7 +91,7 @@ fn service(url: &str) -> Result<String, String> {
 }
 
 fn main() -> ExitCode {
-    let Command::Serve { kind, port, script, account, seed, answers, page, guarded, spoil, quiet, service } =
+    let Command::Serve { kind, port, script, account, seed, answers, eras, page, guarded, spoil, quiet, service } =
         Cli::parse().command;
     let script = match script.map(|path| read_script(&path, kind)).transpose() {
         Ok(script) => script.unwrap_or_default(),
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         answers,
         page: page.map(NonZeroUsize::get),
         service,
+        eras,
     };
     let guard = if guarded { Guard::Owners } else { Guard::ByKind };
     let ledger = if quiet { Ledger::new(|_| ()) } else { Ledger::new(print) };

@@ -7,12 +7,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use crate::{Fault, Kind, tool_names};
+use crate::{Fault, Kind, stateless_tool_names, tool_names};
 
 /// What goes wrong, and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     rules: Vec<Rule>,
+    careless: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +41,21 @@ pub enum ScriptError {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
+    #[serde(default)]
     rules: Vec<Written>,
+    /// How request states are looked at when they come back.
+    #[serde(default)]
+    request_states: RequestStates,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RequestStates {
+    #[default]
+    Bound,
+    Careless,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +82,17 @@ impl Script {
         let rules = file.rules.into_iter().enumerate().map(|(index, written)| {
             written.rule(kind).map_err(|message| ScriptError::Rule { number: index + 1, message })
         });
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+        let careless = file.request_states == RequestStates::Careless;
+        Ok(Self { rules: rules.collect::<Result<_, _>>()?, careless })
+    }
+
+    /// Nothing goes wrong, but a request state is taken from whoever brings it, with whatever request, as often as it comes.
+    pub fn careless_with_states() -> Self {
+        Self { rules: Vec::new(), careless: true }
+    }
+
+    pub(crate) fn careless(&self) -> bool {
+        self.careless
     }
 
     /// The fault for a call, and one more call counted for every guard that it passes.
@@ -94,9 +117,9 @@ impl Script {
 impl Written {
     fn rule(self, kind: Kind) -> Result<Rule, String> {
         if let Some(tool) = &self.tool
-            && !tool_names(kind).any(|name| name == tool)
+            && !names(kind).any(|name| name == tool)
         {
-            let near = tool_names(kind).max_by(|a, b| strsim::jaro(a, tool).total_cmp(&strsim::jaro(b, tool)));
+            let near = names(kind).max_by(|a, b| strsim::jaro(a, tool).total_cmp(&strsim::jaro(b, tool)));
             return Err(format!("`{kind}` has no tool `{tool}`; did you mean `{}`?", near.unwrap_or_default()));
         }
         let mut faults = Vec::new();
@@ -111,6 +134,11 @@ impl Written {
             _ => Err("several faults; a rule has one".into()),
         }
     }
+}
+
+/// The names of the tools in either era.
+fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
+    tool_names(kind).chain(stateless_tool_names(kind))
 }
 
 fn said(error: impl std::fmt::Display) -> String {

@@ -13,15 +13,24 @@ pub enum Kind {
     Github,
     /// An issue tracker's server, which passes the caller's token on to a service and keeps nothing itself.
     Jira,
+    /// A server with every feature of the protocol and every fixture of the official suite. Takes any credential, or none.
+    Lab,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Db, Self::Github, Self::Jira];
+    pub const ALL: [Self; 4] = [Self::Db, Self::Github, Self::Jira, Self::Lab];
 
     /// Whether it asks who calls, so that its users need accounts of their own.
     pub fn asks_who_calls(self) -> bool {
-        self != Self::Db
+        matches!(self, Self::Github | Self::Jira)
+    }
+}
+
+impl Kind {
+    /// Whether a request without a known token gets no further.
+    pub(crate) fn checks_tokens(self) -> bool {
+        self == Self::Github
     }
 }
 
@@ -31,13 +40,14 @@ impl fmt::Display for Kind {
             Self::Db => "db",
             Self::Github => "github",
             Self::Jira => "jira",
+            Self::Lab => "lab",
         })
     }
 }
 
 /// There is no such fake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no fake `{0}`; there are `db`, `github` and `jira`")]
+#[error("there is no fake `{0}`; there are `db`, `github`, `jira` and `lab`")]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {
@@ -71,6 +81,30 @@ pub enum Answers {
     Seeded,
 }
 
+/// Which eras of the protocol a fake speaks. It tells them apart with every request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Eras {
+    /// Sessions and requests on their own, on one endpoint.
+    #[default]
+    Both,
+    /// Only the revisions that begin with `initialize`, up to 2025-11-25.
+    Stateful,
+    /// Only 2026-07-28, in which every request stands on its own.
+    Stateless,
+}
+
+impl Eras {
+    /// Whether sessions can be opened.
+    pub fn stateful(self) -> bool {
+        self != Self::Stateless
+    }
+
+    /// Whether requests on their own are answered.
+    pub fn stateless(self) -> bool {
+        self != Self::Stateful
+    }
+}
+
 /// Everything that one fake is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -80,6 +114,8 @@ pub struct Settings {
     pub kind: Kind,
     /// Whom it knows.
     pub accounts: Vec<Account>,
+    /// Which eras it speaks.
+    pub eras: Eras,
     /// Decides marks, session ids, forms and chunk borders.
     pub seed: u64,
     /// What goes wrong, and when.

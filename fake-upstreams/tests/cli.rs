@@ -27,7 +27,7 @@ fn bad_input_is_told_with_the_remedy() {
     assert!(said.contains("rule 1: `db` has no tool `ecko`; did you mean `echo`?"), "{said}");
     let (code, said) = refused(&["serve", "jra"]);
     assert_eq!(code, 2);
-    assert!(said.contains("there are `db`, `github` and `jira`"), "{said}");
+    assert!(said.contains("there are `db`, `github`, `jira` and `lab`"), "{said}");
     let (code, said) = refused(&["serve", "db", "--account", "alice"]);
     assert_eq!(code, 2);
     assert!(said.contains("write `login=token`"), "{said}");

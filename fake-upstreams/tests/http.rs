@@ -4,12 +4,12 @@
 use std::sync::{Arc, Mutex};
 
 use fake_upstreams::{
-    Account, Answers, Basis, Cut, Entry, Fake, Fault, Kind, Ledger, Malformation, Script, SessionChange, Settings,
-    wire::sse,
+    Account, Answers, Basis, Cut, Entry, Eras, Fake, Fault, Kind, Ledger, Malformation, Script, SessionChange,
+    Settings, wire::sse,
 };
 use rmcp::{
-    ServiceExt,
-    model::CallToolRequestParams,
+    ClientLifecycleMode, ClientServiceExt, ServiceExt,
+    model::{CallToolRequestParams, ProtocolVersion},
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ async fn running(kind: Kind, answers: Answers) -> Running {
         answers,
         page: None,
         service: None,
+        eras: Eras::default(),
     };
     let book = Book::default();
     let fake = Fake::new(
@@ -113,6 +114,27 @@ async fn an_rmcp_client_initializes_lists_and_calls() {
         let text = serde_json::to_string(&result.content).unwrap();
         assert!(text.contains("you are alice"), "{text}");
         client.cancel().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_rmcp_client_discovers_lists_calls_and_reads() {
+    for answers in [Answers::Json, Answers::Sse, Answers::Seeded] {
+        let running = running(Kind::Github, answers).await;
+        let config = StreamableHttpClientTransportConfig::with_uri(running.url.clone()).auth_header("token-alice");
+        let discover = ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] };
+        let transport = StreamableHttpClientTransport::from_config(config);
+        let client = ().serve_with_lifecycle(transport, discover).await.unwrap();
+        let tools = client.list_all_tools().await.unwrap();
+        assert!(tools.iter().any(|tool| tool.name == "create_issue"));
+        let result = client.call_tool(CallToolRequestParams::new("whoami")).await.unwrap();
+        let text = serde_json::to_string(&result.content).unwrap();
+        assert!(text.contains("you are alice"), "{text}");
+        let resources = client.list_all_resources().await.unwrap();
+        assert!(resources.iter().any(|resource| resource.uri.as_str() == "repo://alice/dotfiles"));
+        client.cancel().await.unwrap();
+        let sessions = running.book.lock().unwrap().iter().filter(|e| matches!(e, Entry::Session { .. })).count();
+        assert_eq!(sessions, 0);
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Hub {
     session_numbers: Serial,
     /// Lets one call through at a time while `calls-run-side-by-side` is switched off, and one message to a listener while
     /// `slow-reader-harms-itself` is.
-    pub(crate) turnstile: Semaphore,
+    pub(crate) turnstile: Arc<Semaphore>,
     /// Told when the hub is to stop: listening streams end at once, since they would never end by themselves.
     pub(crate) stopping: CancellationToken,
     /// Seals the cursors of merged lists.
@@ -127,7 +127,7 @@ impl Hub {
             upstream_credentials: Scoped::new(&isolation),
             calls: Serial::default(),
             session_numbers: Serial::default(),
-            turnstile: Semaphore::new(1),
+            turnstile: Arc::new(Semaphore::new(1)),
             stopping: CancellationToken::new(),
             pepper,
             config,

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use fake_upstreams::{Account, Answers, Conduct, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
+use fake_upstreams::{Account, Answers, Conduct, Eras, Fake, Guard, Kind, Ledger, Script, Settings, Spoiling};
 use scenarios::{
     library::Library,
     oracles,
@@ -80,6 +80,7 @@ fn served(kind: Kind, text: &str, guard: Guard, spoiling: Option<Spoiling>) -> (
         answers: Answers::Json,
         page: None,
         service: None,
+        eras: Eras::default(),
     };
     let fake = Fake::behaving(settings, Conduct { guard, spoiling }, Ledger::new(|_| ()));
     let (tell, told) = std::sync::mpsc::channel();

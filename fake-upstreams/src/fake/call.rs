@@ -6,23 +6,19 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::Answer,
-    server::{Asked, Fake, Outcome},
+    request::{Asked, Outcome},
+    server::Fake,
 };
-use crate::{
-    Basis, Cut, Entry, Fault, Kind, Malformation,
-    servers::{jira, tools},
-    wire::rpc,
-};
+use crate::{Basis, Cut, Entry, Fault, Kind, Malformation, servers::jira, wire::rpc};
 
 impl Fake {
     /// `tools/call`: what stands in the way, then the tool, then what spoils its answer.
     pub(super) async fn call(self: &Arc<Self>, asked: Asked) -> Outcome {
         self.came(&asked).await;
         let _turn = self.turn().await;
-        let name = asked.params.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some(tool) = tools(self.settings.kind).iter().find(|tool| tool.name == name) else {
-            let body = rpc::error(&asked.id, -32602, &format!("no tool `{name}`"));
-            return Outcome::Answered(self.response(&asked, &body));
+        let name = asked.text("name").to_owned();
+        let Some(tool) = self.tool(&asked, &name) else {
+            return Outcome::Answered(self.no_tool(&asked, &name));
         };
         if !self.may(&asked.caller, tool.scope) {
             let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", tool.scope);
@@ -36,11 +32,22 @@ impl Fake {
         if faults.contains(&Fault::Disconnect(Cut::BeforeExecuting)) {
             return Outcome::Cut;
         }
+        if self.settings.kind == Kind::Lab {
+            return self.play_tool(asked, &name, faults).await;
+        }
         if self.settings.kind == Kind::Db && name == "ask" {
-            return self.ask(asked, faults.contains(&Fault::Hold));
+            if asked.modern.is_some() {
+                let answer = self.ask_or_go_on(&asked);
+                return self.spoil(&asked, faults, answer).await;
+            }
+            return self.ask_as_told(asked, faults.contains(&Fault::Hold));
         }
         let answer = self.execute(&asked, &name).await;
         self.spoil(&asked, faults, answer).await
+    }
+
+    pub(super) fn no_tool(&self, asked: &Asked, name: &str) -> Answer {
+        self.response(asked, &rpc::error(&asked.id, -32602, &format!("no tool `{name}`")))
     }
 
     /// A request that is no tool call, under the same faults.
@@ -53,7 +60,7 @@ impl Fake {
     }
 
     /// The answer to a request that is refused before it runs. Where it is held too, the refusal is what comes late.
-    async fn refusal(&self, asked: &Asked, faults: &[Fault]) -> Option<Answer> {
+    pub(super) async fn refusal(&self, asked: &Asked, faults: &[Fault]) -> Option<Answer> {
         let status = faults.iter().find_map(|fault| match fault {
             Fault::Refuse { status } => Some(*status),
             _ => None,
@@ -64,7 +71,7 @@ impl Fake {
         Some(Answer::empty(status))
     }
 
-    fn faults(&self, asked: &Asked, tool: &str) -> Vec<Fault> {
+    pub(super) fn faults(&self, asked: &Asked, tool: &str) -> Vec<Fault> {
         let user = asked.caller.account.as_ref().map(|account| account.login.as_str());
         let mut state = self.lock();
         let mut faults = asked.mark().and_then(|mark| state.armed.get(mark).cloned()).unwrap_or_default();
@@ -81,6 +88,7 @@ impl Fake {
             Kind::Db => self.run_db(asked, name, arguments),
             Kind::Github => self.run_github(asked, name, arguments),
             Kind::Jira => self.run_jira(asked, name, arguments).await,
+            Kind::Lab => Err("`lab` plays its tools itself".to_owned()),
         };
         let outcome = self.cached(asked, outcome);
         let mark = self.mint(asked.exchange, Basis::Call);
@@ -101,6 +109,11 @@ impl Fake {
         }
         if name == "announce" {
             return self.announce(asked, arguments);
+        }
+        if asked.modern.is_some() {
+            let text = self.run_in_context(asked, name, arguments)?;
+            self.tell_data(asked, &text);
+            return Ok(text);
         }
         let text = {
             let session = self.acts_in(asked);
@@ -141,6 +154,7 @@ impl Fake {
         if let Some(mark) = of_session.filter(|mark| text.contains(mark)) {
             self.tell_mark(asked.exchange, &mark, Basis::Session { session: asked.session.clone() });
         }
+        self.tell_contexts(asked.exchange, text);
         for (login, mark) in self.account_marks() {
             if text.contains(&mark) {
                 self.tell_mark(asked.exchange, &mark, Basis::Account { login });
@@ -149,7 +163,7 @@ impl Fake {
     }
 
     /// What becomes of an answer that is ready.
-    async fn spoil(&self, asked: &Asked, faults: Vec<Fault>, answer: Answer) -> Outcome {
+    pub(super) async fn spoil(&self, asked: &Asked, faults: Vec<Fault>, answer: Answer) -> Outcome {
         let mut answer = answer;
         for fault in faults {
             match fault {

@@ -1,37 +1,39 @@
 //! What a fake knows, and its answer to one HTTP request.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     answer::Answer,
+    contexts::Context,
+    listens::Listening,
+    meta,
+    request::{Arrived, Asked, Caller, Outcome},
+    rounds::Round,
     spoiled::{Mixed, Waiting},
-    streams::{Streaming, Talk},
+    stateful::{Session, not_spoken, speaks},
+    tasks::Task,
 };
 use crate::{
-    Account, Basis, Conduct, Entry, Fault, Gate, Kind, Ledger, SessionChange, Settings,
+    Basis, Conduct, Entry, Fault, Gate, Kind, Ledger, Settings,
     mark::{Mint, seeded},
     servers::{
-        db::Database,
         github::Host,
         jira::{Remote, Rest, Routed, service},
+        lab::changes::Change,
     },
     wire::rpc::{self, Incoming},
 };
 
-/// The revisions that every fake speaks, newest last.
-pub(crate) const REVISIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
-/// The field of `params._meta` by which a call is named.
-const MARK_FIELD: &str = "/_meta/crosstalk~1mark";
 /// How often progress is told.
 const PROGRESS: usize = 2;
 /// Requests that an account may make before a real host would refuse; only ever counted down.
@@ -48,6 +50,7 @@ pub struct Fake {
     pub(super) state: Mutex<State>,
     /// The way to the service behind `jira`.
     pub(super) service: Arc<dyn Rest>,
+    pub(super) started: Instant,
     exchanges: AtomicU64,
     connections: AtomicU64,
 }
@@ -58,53 +61,41 @@ pub(super) struct State {
     pub(super) seen: BTreeMap<usize, u64>,
     pub(super) marks: Mint,
     pub(super) sessions: BTreeMap<String, Session>,
+    /// What handles of the stateless era name.
+    pub(super) contexts: BTreeMap<String, Context>,
+    /// Calls of the stateless era that wait for their retry, by their state.
+    pub(super) rounds: BTreeMap<String, Round>,
+    /// Who listens in the stateless era, by exchange.
+    pub(super) listens: BTreeMap<u64, Listening>,
+    /// Tasks of the stateless era, by their id.
+    pub(super) tasks: BTreeMap<String, Task>,
+    /// Which lists of `lab` have changed, and for whom.
+    pub(super) changed: BTreeMap<Holder, BTreeSet<Change>>,
     pub(super) cursors: BTreeMap<String, Cursor>,
     pub(super) host: Host,
     pub(super) mixed: Mixed,
     account_marks: BTreeMap<String, String>,
     used: BTreeMap<String, u64>,
-    ids: ChaCha8Rng,
+    pub(super) ids: ChaCha8Rng,
 }
 
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) database: Database,
-    pub(super) mark: String,
-    pub(super) talk: Talk,
-}
-
-/// Where a list goes on, and for which session.
+/// Where a list goes on, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cursor {
-    pub(super) session: String,
+    pub(super) holder: Holder,
     pub(super) method: String,
     pub(super) next: usize,
 }
 
-/// One HTTP request, read whole.
-#[derive(Debug, Clone)]
-pub(crate) struct Arrived {
-    pub(crate) connection: u64,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
-}
-
-/// What becomes of a request.
-pub(crate) enum Outcome {
-    Answered(Answer),
-    /// The answer is written as it comes.
-    Streaming(Streaming),
-    /// The connection is cut without an answer.
-    Cut,
-}
-
-/// Who calls, as far as this server can tell.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Caller {
-    pub(super) account: Option<Account>,
-    token: Option<String>,
+/// Who may go on with a list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    /// Whoever is in this session.
+    Session(String),
+    /// Whoever shows this credential, or none.
+    Credential(Option<String>),
+    /// Anyone: the list is the same for everybody.
+    Anyone,
 }
 
 impl Fake {
@@ -127,6 +118,11 @@ impl Fake {
             seen: BTreeMap::new(),
             marks,
             sessions: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            listens: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            changed: BTreeMap::new(),
             cursors: BTreeMap::new(),
             host: Host::default(),
             mixed: Mixed::default(),
@@ -142,6 +138,7 @@ impl Fake {
             gate: Gate::default(),
             state: Mutex::new(state),
             service: way,
+            started: Instant::now(),
             exchanges: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         })
@@ -195,23 +192,38 @@ impl Fake {
         if arrived.path != "/mcp" {
             return Outcome::Answered(Answer::empty(404));
         }
+        if self.settings.kind == Kind::Lab && !self.is_addressed(arrived) {
+            return Outcome::Answered(refused(403, "this server answers to this machine's own names alone"));
+        }
         let caller = match self.authenticate(arrived) {
             Ok(caller) => caller,
             Err(answer) => return Outcome::Answered(answer),
         };
-        let revision = arrived.header("mcp-protocol-version");
-        if revision.is_some_and(|revision| !REVISIONS.contains(&revision)) {
-            return Outcome::Answered(refused(400, "this protocol revision is not spoken here"));
-        }
         match arrived.method.as_str() {
             "POST" => self.post(exchange, arrived, caller).await,
+            _ if self.stateless_header(arrived) => Outcome::Answered(Answer::empty(405).with_header("allow", "POST")),
+            _ if !speaks(arrived) => Outcome::Answered(not_spoken()),
             "DELETE" => Outcome::Answered(self.delete(exchange, arrived)),
-            "GET" if self.settings.kind == Kind::Db => match self.session_of(arrived) {
+            "GET" if self.announces() => match self.session_of(arrived) {
                 Ok(session) => self.listen(exchange, &session, arrived.header("last-event-id")),
                 Err(answer) => Outcome::Answered(answer),
             },
             _ => Outcome::Answered(Answer::empty(405).with_header("allow", "POST, DELETE")),
         }
+    }
+
+    /// Whether a request is meant for this server, and comes from no web page of elsewhere.
+    fn is_addressed(&self, arrived: &Arrived) -> bool {
+        let own = |authority: &str| {
+            let host = authority
+                .rsplit_once(':')
+                .filter(|(_, port)| port.parse::<u16>().is_ok())
+                .map_or(authority, |(host, _)| host);
+            matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+                || host.strip_suffix(".upstream") == Some(&self.settings.name)
+        };
+        let origin = arrived.header("origin").map(|origin| origin.split_once("://").map_or(origin, |(_, rest)| rest));
+        arrived.header("host").is_some_and(own) && origin.is_none_or(own)
     }
 
     /// Only `github` asks who calls: `db` takes anyone, and `jira` leaves it to its service.
@@ -236,98 +248,20 @@ impl Fake {
                 return Outcome::Answered(Answer::json(400, &rpc::error(&Value::Null, code, message)));
             }
         };
-        if let Incoming::Request { id, method, params } = &incoming
-            && method == "initialize"
-        {
-            return Outcome::Answered(self.initialize(exchange, arrived, id, params));
-        }
-        let session = match self.session_of(arrived) {
-            Ok(session) => session,
-            Err(answer) => return Outcome::Answered(answer),
-        };
         match incoming {
-            Incoming::Request { id, method, params } => {
-                let asked = Asked { exchange, id: self.id_of(id), params, session, caller, form: String::new() };
-                let form = asked.mark().map_or_else(|| exchange.to_string(), str::to_owned);
-                self.request(Asked { form, ..asked }, &method).await
+            Incoming::Request { id, method, params } if meta::is_modern(arrived, &params, self.settings.eras) => {
+                self.alone(arrived, Asked::new(exchange, id, params, caller), &method).await
             }
-            // A cancel too: this server finishes what it has begun, as servers may.
-            Incoming::Notification => {
-                self.notified(&arrived.body);
-                Outcome::Answered(Answer::empty(202))
+            Incoming::Notification if self.stateless_header(arrived) => Outcome::Answered(Answer::empty(202)),
+            Incoming::Response { .. } if self.stateless_header(arrived) => {
+                Outcome::Answered(refused(400, "nobody is asked in this revision: input comes with a retry"))
             }
-            Incoming::Response { id, message } => {
-                self.answered(&session, &id, message);
-                Outcome::Answered(Answer::empty(202))
-            }
+            _ if !speaks(arrived) => Outcome::Answered(not_spoken()),
+            incoming => self.in_session(exchange, arrived, caller, incoming).await,
         }
     }
 
-    fn session_of(&self, arrived: &Arrived) -> Result<String, Answer> {
-        let Some(session) = self.presented(arrived) else {
-            return Err(refused(400, "an MCP session id is required"));
-        };
-        if !self.lock().sessions.contains_key(&session) || !self.owns(arrived, &session) {
-            return Err(refused(404, "no such session"));
-        }
-        Ok(session)
-    }
-
-    fn initialize(&self, exchange: u64, arrived: &Arrived, id: &Value, params: &Map<String, Value>) -> Answer {
-        let asked = params.get("protocolVersion").and_then(Value::as_str);
-        let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[2]);
-        let (session, opened) = self.open_session();
-        if let Err(problem) = opened {
-            return Answer::json(500, &rpc::error(id, -32603, &problem));
-        }
-        self.opened_by(arrived, &session);
-        self.record_session(exchange, &session, SessionChange::Opened);
-        let mark = self.mint(exchange, Basis::Call);
-        let result = json!({
-            "protocolVersion": revision,
-            "capabilities": { "tools": {}, "prompts": {}, "resources": {}, "completions": {} },
-            "serverInfo": { "name": self.settings.name, "version": env!("CARGO_PKG_VERSION") },
-            "instructions": format!("fake {} ({mark})", self.settings.kind),
-        });
-        let body = rpc::result(id, result).to_string();
-        Answer::response(body, self.settings.answers, self.settings.seed, &session)
-            .with_header("mcp-session-id", session)
-    }
-
-    fn open_session(&self) -> (String, Result<(), String>) {
-        let random = uuid::Builder::from_random_bytes(self.lock().ids.random()).into_uuid().to_string();
-        let session = self.counted_id().unwrap_or(random);
-        (session.clone(), self.open_as(session))
-    }
-
-    pub(super) fn open_as(&self, session: String) -> Result<(), String> {
-        if let Some(left) = self.inherited() {
-            self.lock().sessions.insert(session, left);
-            return Ok(());
-        }
-        let mut state = self.lock();
-        let mark = state.marks.next_mark();
-        let database = Database::open(&mark).map_err(|error| error.to_string())?;
-        state.sessions.insert(session, Session { database, mark, talk: Talk::default() });
-        Ok(())
-    }
-
-    fn delete(&self, exchange: u64, arrived: &Arrived) -> Answer {
-        let session = match self.session_of(arrived) {
-            Ok(session) => session,
-            Err(answer) => return answer,
-        };
-        self.end(&session);
-        self.record_session(exchange, &session, SessionChange::Closed);
-        Answer::empty(204)
-    }
-
-    fn record_session(&self, exchange: u64, session: &str, change: SessionChange) {
-        let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Session { upstream, exchange, session: session.to_owned(), change });
-    }
-
-    async fn request(self: &Arc<Self>, asked: Asked, method: &str) -> Outcome {
+    pub(super) async fn request(self: &Arc<Self>, asked: Asked, method: &str) -> Outcome {
         match method {
             "ping" => Outcome::Answered(self.result(&asked, json!({}))),
             "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
@@ -339,13 +273,10 @@ impl Fake {
                 self.call_anything(&asked, method, offered).await
             }
             "tools/call" => self.call(asked).await,
-            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.settings.kind == Kind::Db => {
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" if self.announces() => {
                 Outcome::Answered(self.wish(&asked, method))
             }
-            _ => {
-                let body = rpc::error(&asked.id, -32601, &format!("no method `{method}`"));
-                Outcome::Answered(self.response(&asked, &body))
-            }
+            _ => Outcome::Answered(self.no_method(&asked, method)),
         }
     }
 
@@ -356,13 +287,20 @@ impl Fake {
     }
 
     pub(super) fn result(&self, asked: &Asked, result: Value) -> Answer {
+        let result = self.stamped(asked, result);
         self.response(asked, &rpc::result(&asked.id, result))
     }
 
     pub(super) fn response(&self, asked: &Asked, body: &Value) -> Answer {
-        let answer = match self.progress_token_of(asked).as_ref() {
-            None => Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form),
-            Some(token) => Answer::with_progress(&self.progress(asked.exchange, token), &body.to_string()),
+        let speaks_itself = self.settings.kind == Kind::Lab;
+        let mut told = if speaks_itself { Vec::new() } else { self.log_lines(asked) };
+        if let Some(token) = self.progress_token_of(asked).filter(|_| !speaks_itself) {
+            told.extend(self.progress(asked.exchange, &token));
+        }
+        let answer = if told.is_empty() {
+            Answer::response(body.to_string(), self.settings.answers, self.settings.seed, &asked.form)
+        } else {
+            Answer::with_progress(&told, &body.to_string())
         };
         match asked.caller.account.as_ref().filter(|_| self.settings.kind == Kind::Github) {
             None => answer,
@@ -414,47 +352,6 @@ impl Fake {
     }
 }
 
-/// A request inside a session.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) exchange: u64,
-    pub(super) id: Value,
-    pub(super) params: Map<String, Value>,
-    pub(super) session: String,
-    pub(super) caller: Caller,
-    /// What decides the form of its answer.
-    form: String,
-}
-
-impl Asked {
-    /// The token under which the caller wants to be told of progress.
-    pub(super) fn progress_token(&self) -> Option<&Value> {
-        self.params.get("_meta")?.get("progressToken")
-    }
-
-    /// The bearer token that came with it.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.caller.token.as_deref()
-    }
-
-    /// The mark by which it is named.
-    pub(super) fn mark(&self) -> Option<&str> {
-        let (meta, field) = (self.params.get("_meta")?, MARK_FIELD.trim_start_matches("/_meta"));
-        meta.pointer(field)?.as_str()
-    }
-}
-
-impl Arrived {
-    /// The bearer token.
-    pub(super) fn token(&self) -> Option<&str> {
-        self.header("authorization").and_then(|value| value.strip_prefix("Bearer "))
-    }
-
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-    }
-}
-
-fn refused(status: u16, message: &str) -> Answer {
+pub(super) fn refused(status: u16, message: &str) -> Answer {
     Answer::json(status, &rpc::error(&Value::Null, -32000, message))
 }

@@ -9,11 +9,12 @@ use tokio::{
     time,
 };
 
-use super::server::{Arrived, Asked, Caller, Fake, Session};
-use crate::{
-    Kind,
-    spoil::{Guard, Spoiling},
+use super::{
+    request::{Arrived, Asked, Caller},
+    server::Fake,
+    stateful::Session,
 };
+use crate::spoil::{Guard, Spoiling};
 
 /// How long an answer waits for another call with its id to overtake it.
 const OVERTAKING: Duration = Duration::from_millis(50);
@@ -50,7 +51,7 @@ impl Fake {
 
     /// Whether everybody needs an account's token.
     pub(super) fn asks_for_tokens(&self) -> bool {
-        let asks = self.settings.kind == Kind::Github || self.conduct.guard == Guard::Owners;
+        let asks = self.settings.kind.checks_tokens() || self.conduct.guard == Guard::Owners;
         asks && !self.spoiled(Spoiling::TokenUnchecked)
     }
 

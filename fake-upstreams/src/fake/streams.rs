@@ -15,7 +15,9 @@ use tokio::sync::{
 
 use super::{
     answer::Answer,
-    server::{Asked, Fake, Outcome},
+    request::{Asked, Outcome},
+    server::Fake,
+    stateless::Unfinished,
 };
 use crate::{
     Basis, Entry,
@@ -36,9 +38,16 @@ pub(super) struct Talk {
     level: Option<usize>,
     /// URIs of resources whose changes this session wants to hear of.
     subscribed: BTreeSet<String>,
+    /// Responses that wait for a client that comes back, by the event after which it does.
+    later: BTreeMap<String, String>,
 }
 
 impl Talk {
+    /// Keeps a response for a client that comes back after this event.
+    pub(super) fn keep(&mut self, event: String, response: String) {
+        self.later.insert(event, response);
+    }
+
     /// Whether this session wants to hear of it.
     fn wants(&self, method: &str, text: &str) -> bool {
         match method {
@@ -52,59 +61,100 @@ impl Talk {
 /// Levels of log lines, lowest first.
 const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 /// The level at which `announce` logs.
-const INFO: usize = 1;
+pub(super) const INFO: usize = 1;
+/// How high a level is; `None` where it is none.
+pub(super) fn level(name: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| *level == name)
+}
+
 /// Events of a burst, and the length of each: more than a client that does not read can be sent.
-const BURST: (usize, usize) = (200, 16 << 10);
+pub(super) const BURST: (usize, usize) = (200, 16 << 10);
+
+/// A call's result, from the answer to the question that it asked.
+type Finish = Box<dyn FnOnce(&Fake, &Asked, &Value) -> Value + Send>;
+
+/// A question to the client, and what becomes of its answer.
+pub(super) struct Asking {
+    pub(super) method: String,
+    pub(super) params: Value,
+    /// The call's result, from the whole message that answered; null where the session was closed first.
+    pub(super) finish: Finish,
+}
 
 /// An answer that is written as it comes.
 pub(crate) struct Streaming {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) events: UnboundedReceiver<String>,
+    /// Where it is to be seen that somebody closes it before it ends.
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 impl Streaming {
-    fn new(events: UnboundedReceiver<String>) -> Self {
-        Self { headers: event_stream(), events }
+    pub(super) fn new(events: UnboundedReceiver<String>) -> Self {
+        Self { headers: event_stream(), events, unfinished: None }
+    }
+
+    pub(super) fn guarded(events: UnboundedReceiver<String>, unfinished: Unfinished) -> Self {
+        Self { headers: event_stream(), events, unfinished: Some(unfinished) }
+    }
+
+    /// The next piece and the rest; `None` at its end.
+    pub(crate) async fn next(mut self) -> Option<(String, Self)> {
+        match self.events.recv().await {
+            Some(event) => Some((event, self)),
+            None => {
+                if let Some(unfinished) = self.unfinished.take() {
+                    unfinished.over();
+                }
+                None
+            }
+        }
     }
 }
 
-fn event_stream() -> Vec<(String, String)> {
+pub(super) fn event_stream() -> Vec<(String, String)> {
     vec![("content-type".into(), "text/event-stream".into())]
 }
 
 impl Fake {
-    /// `ask`: asks the client on the stream of this call, and tells what was answered; a held one is held between the two.
-    pub(super) fn ask(self: &Arc<Self>, asked: Asked, held: bool) -> Outcome {
+    /// `ask` of `db`: tells what was answered.
+    pub(super) fn ask_as_told(self: &Arc<Self>, asked: Asked, held: bool) -> Outcome {
+        let arguments = asked.arguments();
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (upstream, exchange) = (self.settings.name.clone(), asked.exchange);
+        self.ledger.record(Entry::Executed { upstream, exchange, tool: "ask".into() });
+        let mark = self.mint(asked.exchange, Basis::Call);
+        let params = params_of(text("method"), text("text"), &mark);
+        let finish = |fake: &Self, asked: &Asked, answer: &Value| {
+            let text = answer.get("result").or_else(|| answer.get("error")).map(ToString::to_string);
+            let text = text.unwrap_or_else(|| "the session was closed".to_owned());
+            let mark = fake.mint(asked.exchange, Basis::Call);
+            let content = json!([{ "type": "text", "text": format!("answered {text}\n[{mark}]") }]);
+            json!({ "content": content, "isError": false })
+        };
+        self.ask(asked, held, Asking { method: text("method").to_owned(), params, finish: Box::new(finish) })
+    }
+
+    /// Asks the client on the stream of this call, and then answers the call; a held one is held between the two.
+    pub(super) fn ask(self: &Arc<Self>, asked: Asked, held: bool, asking: Asking) -> Outcome {
         let (write, events) = unbounded_channel();
         let fake = self.clone();
         // A connection that goes away does not stop it, as it stops no other tool.
-        tokio::spawn(async move { fake.question(&asked, held, &write).await });
+        tokio::spawn(async move { fake.question(&asked, held, &write, asking).await });
         Outcome::Streaming(Streaming::new(events))
     }
 
-    async fn question(&self, asked: &Asked, held: bool, write: &UnboundedSender<String>) {
-        let upstream = self.settings.name.clone();
-        self.ledger.record(Entry::Executed {
-            upstream: upstream.clone(),
-            exchange: asked.exchange,
-            tool: "ask".into(),
-        });
-        let arguments = asked.params.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
-        let mark = self.mint(asked.exchange, Basis::Call);
-        let Some((question, answered)) = self.open_question(asked, &arguments, &mark) else { return };
+    async fn question(&self, asked: &Asked, held: bool, write: &UnboundedSender<String>, asking: Asking) {
+        let Some((question, answered)) = self.open_question(asked, &asking) else { return };
         let mut body = self.say(asked.exchange, write, &question);
-        let text = match answered.await {
-            Ok(answer) => answer.get("result").or_else(|| answer.get("error")).unwrap_or(&Value::Null).to_string(),
-            Err(_) => "the session was closed".to_owned(),
-        };
+        let answer = answered.await.unwrap_or_default();
         if held {
             self.hold(asked).await;
         }
-        let mark = self.mint(asked.exchange, Basis::Call);
-        let content = json!([{ "type": "text", "text": format!("answered {text}\n[{mark}]") }]);
-        let response = rpc::result(&asked.id, json!({ "content": content, "isError": false }));
+        let response = rpc::result(&asked.id, (asking.finish)(self, asked, &answer));
         body.push_str(&self.say(asked.exchange, write, &response));
         let headers = event_stream();
+        let upstream = self.settings.name.clone();
         self.ledger.record(Entry::Answer {
             upstream,
             exchange: asked.exchange,
@@ -115,21 +165,28 @@ impl Fake {
         });
     }
 
-    fn open_question(
-        &self,
-        asked: &Asked,
-        arguments: &Map<String, Value>,
-        mark: &str,
-    ) -> Option<(Value, oneshot::Receiver<Value>)> {
+    fn open_question(&self, asked: &Asked, asking: &Asking) -> Option<(Value, oneshot::Receiver<Value>)> {
         let (tell, answered) = oneshot::channel();
         let mut state = self.lock();
         let talk = &mut state.sessions.get_mut(&asked.session)?.talk;
         talk.questions += 1;
         let id = json!(format!("question-{}", talk.questions));
         talk.open.insert(id.to_string(), tell);
-        let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
-        let params = params_of(text("method"), text("text"), mark);
-        Some((json!({ "jsonrpc": "2.0", "id": id, "method": text("method"), "params": params }), answered))
+        Some((json!({ "jsonrpc": "2.0", "id": id, "method": asking.method, "params": asking.params }), answered))
+    }
+
+    /// Whether the caller wants log lines of the level at which fakes log.
+    pub(super) fn wants_lines(&self, asked: &Asked) -> bool {
+        match &asked.modern {
+            Some(modern) => modern.log_level.as_deref().and_then(level).is_some_and(|level| level <= INFO),
+            None => {
+                let state = self.lock();
+                state
+                    .sessions
+                    .get(&asked.session)
+                    .is_some_and(|session| session.talk.wants("notifications/message", ""))
+            }
+        }
     }
 
     /// A client's answer. One that answers nothing open here is thrown away, as a server must.
@@ -148,6 +205,11 @@ impl Fake {
         let mut state = self.lock();
         let Some(session) = state.sessions.get_mut(session) else { return Outcome::Answered(Answer::empty(404)) };
         let talk = &mut session.talk;
+        if let Some((event, response)) = seen.and_then(|seen| talk.later.remove_entry(seen)) {
+            // The stream of one call goes on, and ends with its response.
+            let _ = write.send(format!("id: {event}-1\n{}", sse::message(&response)));
+            return Outcome::Streaming(Streaming::new(events));
+        }
         if talk.listener.as_ref().is_some_and(|(_, write)| !write.is_closed()) {
             return Outcome::Answered(Answer::empty(409));
         }
@@ -166,7 +228,7 @@ impl Fake {
         if let Some(session) = self.lock().sessions.get_mut(&asked.session) {
             let talk = &mut session.talk;
             match method {
-                "logging/setLevel" => talk.level = LEVELS.iter().position(|level| *level == text("level")),
+                "logging/setLevel" => talk.level = level(&text("level")),
                 "resources/subscribe" => drop(talk.subscribed.insert(text("uri"))),
                 _ => drop(talk.subscribed.remove(&text("uri"))),
             }
@@ -182,6 +244,9 @@ impl Fake {
             arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
         };
         let (method, text) = (text("method")?, text("text")?);
+        if asked.modern.is_some() {
+            return self.announce_alone(asked, method, text);
+        }
         let everywhere = method == "notifications/resources/updated";
         let concerned: Vec<String> = {
             let state = self.lock();
@@ -194,7 +259,7 @@ impl Fake {
         Ok("announced".to_owned())
     }
 
-    fn announce_in(&self, session: &str, method: &str, text: &str) {
+    pub(super) fn announce_in(&self, session: &str, method: &str, text: &str) {
         let listener = self.lock().sessions.get(session).and_then(|session| session.talk.listener.clone());
         let Some((exchange, _)) = listener else { return };
         if method == "hang-up" {
@@ -221,20 +286,10 @@ impl Fake {
             let _ = talk.listener.as_ref().map(|(_, write)| write.send(event));
         }
     }
-
-    /// Writes one event and writes it down. What was written.
-    fn say(&self, exchange: u64, write: &UnboundedSender<String>, message: &Value) -> String {
-        let event = sse::message(&message.to_string());
-        if write.send(event.clone()).is_ok() {
-            let upstream = self.settings.name.clone();
-            self.ledger.record(Entry::Said { upstream, exchange, message: message.to_string() });
-        }
-        event
-    }
 }
 
 /// Params as the specification has them, with a text of the caller's and a mark somewhere.
-fn params_of(method: &str, text: &str, mark: &str) -> Value {
+pub(super) fn params_of(method: &str, text: &str, mark: &str) -> Value {
     let content = json!({ "type": "text", "text": format!("{text} ({mark})") });
     match method {
         "elicitation/create" => json!({

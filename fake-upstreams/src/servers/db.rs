@@ -1,4 +1,4 @@
-//! `db`: SQL on an embedded database that belongs to one MCP session.
+//! `db`: SQL on an embedded database that belongs to one MCP session, or in the stateless era to one context.
 //!
 //! `set_context` binds the session to a project; `get_data` answers from it. The server trusts the
 //! session id alone, as real servers do: whoever is let onto a session has its context.
@@ -26,42 +26,100 @@ const MOST_LOOKS: u32 = 500;
 const LONGEST_SQL: i32 = 10_000;
 
 pub(crate) const TOOLS: [Tool; 8] = [
-    Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
+    Tool {
+        name: "echo",
+        description: "Returns its text.",
+        parameters: &[("text", "string")],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "set_context",
         description: "Binds this session to a project.",
         parameters: &[("project", "string")],
         scope: "write",
+        ..Tool::PLAIN
     },
-    Tool { name: "get_data", description: "Shows this session's project and notes.", parameters: &[], scope: "read" },
+    Tool {
+        name: "get_data",
+        description: "Shows this session's project and notes.",
+        parameters: &[],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "insert",
         description: "Stores a note in this session's database.",
         parameters: &[("key", "string"), ("value", "string")],
         scope: "write",
+        ..Tool::PLAIN
     },
     Tool {
         name: "query",
         description: "Runs one SELECT on this session's database.",
         parameters: &[("sql", "string")],
         scope: "read",
+        ..Tool::PLAIN
     },
-    Tool { name: "whoami", description: "Says whom this server takes the caller for.", parameters: &[], scope: "read" },
+    Tool {
+        name: "whoami",
+        description: "Says whom this server takes the caller for.",
+        parameters: &[],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "ask",
         description: "Asks the caller's client by this method, and tells what it answered.",
         parameters: &[("method", "string"), ("text", "string")],
         scope: "read",
+        ..Tool::PLAIN
     },
     Tool {
         name: "announce",
         description: "Sends a notification of this method to whoever listens in this session.",
         parameters: &[("method", "string"), ("text", "string")],
         scope: "read",
+        ..Tool::PLAIN
     },
 ];
 
-/// The database of one session.
+const CONTEXT: (&str, &str) = ("context", "string");
+
+/// The tools for requests on their own: a context is opened, and named by the handle that it was given.
+pub(crate) const STATELESS_TOOLS: [Tool; 9] = [
+    Tool { optional: &[CONTEXT], ..TOOLS[0] },
+    Tool {
+        name: "open_context",
+        description: "Opens a context for a project, and gives its handle.",
+        parameters: &[("project", "string")],
+        scope: "write",
+        ..Tool::PLAIN
+    },
+    Tool { description: "Shows a context's project and notes.", parameters: &[CONTEXT], ..TOOLS[2] },
+    Tool {
+        description: "Stores a note in a context's database.",
+        parameters: &[CONTEXT, ("key", "string"), ("value", "string")],
+        ..TOOLS[3]
+    },
+    Tool {
+        description: "Runs one SELECT on a context's database.",
+        parameters: &[CONTEXT, ("sql", "string")],
+        ..TOOLS[4]
+    },
+    TOOLS[5],
+    TOOLS[6],
+    Tool { description: "Sends a notification of this method to the streams of the caller's credential.", ..TOOLS[7] },
+    Tool {
+        name: "route",
+        description: "Returns its text, by way of a region.",
+        parameters: &[("region", "string"), ("text", "string")],
+        headers: &[("region", "Region")],
+        ..Tool::PLAIN
+    },
+];
+
+/// The database of one session, or of one context.
 #[derive(Debug)]
 pub(crate) struct Database {
     connection: Connection,

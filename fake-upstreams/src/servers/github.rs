@@ -10,15 +10,34 @@ use super::{
 };
 
 pub(crate) const TOOLS: [Tool; 5] = [
-    Tool { name: "whoami", description: "Says whose token this is.", parameters: &[], scope: "read" },
-    Tool { name: "list_repos", description: "Lists the caller's repositories.", parameters: &[], scope: "read" },
-    Tool { name: "list_issues", description: "Lists the issues the caller opened.", parameters: &[], scope: "read" },
-    Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
+    Tool { name: "whoami", description: "Says whose token this is.", parameters: &[], scope: "read", ..Tool::PLAIN },
+    Tool {
+        name: "list_repos",
+        description: "Lists the caller's repositories.",
+        parameters: &[],
+        scope: "read",
+        ..Tool::PLAIN
+    },
+    Tool {
+        name: "list_issues",
+        description: "Lists the issues the caller opened.",
+        parameters: &[],
+        scope: "read",
+        ..Tool::PLAIN
+    },
+    Tool {
+        name: "echo",
+        description: "Returns its text.",
+        parameters: &[("text", "string")],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "create_issue",
         description: "Opens an issue in the caller's name.",
         parameters: &[("title", "string")],
         scope: "write",
+        ..Tool::PLAIN
     },
 ];
 

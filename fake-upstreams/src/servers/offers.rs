@@ -27,6 +27,8 @@ pub fn prompts(kind: Kind) -> &'static [Prompt] {
         Kind::Github => {
             &[Prompt { name: "review", description: "Asks for a review of a repository.", argument: "repo" }]
         }
+        // Its prompts have arguments of every number.
+        Kind::Lab => &[],
         Kind::Jira => &[Prompt { name: "triage", description: "Asks to sort out an issue.", argument: "issue" }],
     }
 }
@@ -36,7 +38,15 @@ pub(crate) fn templates(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Db => &["note://{key}"],
         Kind::Github => &["repo://{owner}/{name}"],
-        Kind::Jira => &[],
+        Kind::Jira | Kind::Lab => &[],
+    }
+}
+
+/// The same for requests on their own: what belongs to a context of `db` names it.
+pub(crate) fn stateless_templates(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Db => &["db://{context}", "note://{context}/{key}"],
+        Kind::Github | Kind::Jira | Kind::Lab => templates(kind),
     }
 }
 

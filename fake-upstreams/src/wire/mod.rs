@@ -3,6 +3,8 @@
 //!
 //! - [`sse`]: event streams.
 //! - [`rpc`]: JSON-RPC envelopes.
+//! - [`header`]: values of mirrored headers.
 
+pub mod header;
 pub mod rpc;
 pub mod sse;

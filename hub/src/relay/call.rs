@@ -2,18 +2,21 @@
 //!
 //! A client that goes away is no cancel: the call goes on upstream, and its answer is dropped here.
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
 
 use super::{
     Claim, Errand, Question, Refused, Step, Steps, UpstreamSession, cache,
-    carry::{Carrier, Delivery},
+    carry::{self, Carrier, Delivery},
     claim::Target,
-    notify, upstream_session,
+    notify,
+    steps::Progressed,
+    upstream_session,
 };
 use crate::{
     catalog::{List, rights},
@@ -25,7 +28,7 @@ use crate::{
     upstream::Fault,
 };
 
-/// Messages that wait for a client who reads slowly; then the upstream has to wait too.
+/// What others have for a call and it has not taken yet; then they have to wait.
 const QUEUE: usize = 64;
 
 /// Who wants the answer.
@@ -112,18 +115,19 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let token = message.progress_token().filter(|_| claim.is_some());
     let progress = match token {
         Some(token) => {
-            let progress = Progress { deliver, token: token.to_owned(), wire };
+            let progress = Progress { deliver: deliver.clone(), token: token.to_owned(), wire };
             Some(hub.progress_tokens.hold(&place, wire, progress).await.map_err(Fault::from)?)
         }
         None => None,
     };
     let body = message.readdressed(&wire.to_string(), token);
-    let carrier = Carrier { errand: errand.clone(), place, upstream: upstream.clone(), wire };
+    let carrier = Carrier::new(errand.clone(), place, upstream.clone(), wire, deliver, body);
     let entries = Entries { claim, _in_flight: in_flight, _progress: progress, questions: Vec::new() };
     let errand = errand.clone();
     let call = Call { errand, upstream, wire, raw_id, asks_for_tools, cached, entries, _work: work };
-    let (tell, told) = mpsc::channel(QUEUE);
-    Ok(Steps::of(told, run(call, carrier, body, deliveries, tell)))
+    let deadline = Instant::now() + hub.config.limits.call_timeout;
+    let running = Running { call, carrying: Some(Box::pin(carrier.next())), deliveries, deadline };
+    Ok(Steps::of(running.go_on()))
 }
 
 /// An answer that needs no call.
@@ -132,28 +136,24 @@ fn known(answer: &str, raw_id: &str) -> Steps {
     Steps::known(Step::Answer { text, streamed: false })
 }
 
-/// A call from here on, whole. What its upstream still says when it is over is read, so that an upstream which is slow
-/// once keeps its session and its connection.
-async fn run(
+/// A carrier on its way to the next thing that it has for its own call.
+type Carrying = BoxFuture<'static, (Carrier, Option<Delivery>)>;
+
+/// A call under way.
+struct Running {
     call: Call,
-    carrier: Carrier,
-    body: String,
+    /// Until there is nothing more to be read.
+    carrying: Option<Carrying>,
+    /// What others have for it: progress on the listening stream, or whatever a table that is too wide leads here.
     deliveries: mpsc::Receiver<Delivery>,
-    tell: mpsc::Sender<Step>,
-) {
-    let patience = carrier.patience();
-    let mut carrying = pin!(carrier.carry(body));
-    if call.watch(carrying.as_mut(), deliveries, tell).await == Carrying::On {
-        // Whoever waited has been told; what comes now reaches nobody.
-        let _ = tokio::time::timeout(patience, carrying).await;
-    }
+    deadline: Instant,
 }
 
-/// Whether a carrier has come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carrying {
-    On,
-    Over,
+/// Why a call is at its end.
+enum Ending {
+    Answered { text: String, streamed: bool },
+    Failed(Fault),
+    Canceled,
 }
 
 /// A list of tools as this caller may see it; what is kept in the cache is the whole list.
@@ -171,52 +171,86 @@ pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>)
     Ok(())
 }
 
-impl Call {
-    /// Carries the request and waits for whatever ends the call; tells the asker if there is still one.
-    async fn watch(
-        mut self,
-        mut carrier: Pin<&mut impl Future<Output = ()>>,
-        mut deliveries: mpsc::Receiver<Delivery>,
-        tell: mpsc::Sender<Step>,
-    ) -> Carrying {
-        let mut carrying = Carrying::On;
-        let mut timeout = pin!(tokio::time::sleep(self.errand.hub.config.limits.call_timeout));
-        let (session, claimed) = (self.errand.session.clone(), self.entries.claim.as_ref());
+impl Running {
+    /// Carries the request and waits for the next thing that its asker is to be told, or for whatever ends the call.
+    fn go_on(mut self) -> BoxFuture<'static, Progressed> {
+        Box::pin(async move {
+            let ending = match self.next().await {
+                Ok(told) => return Progressed::Step(Step::Notification(told), self.go_on()),
+                Err(ending) => ending,
+            };
+            let patience = carry::patience(&self.call.errand);
+            let step = self.call.end(ending).await;
+            Progressed::End(step, self.carrying.map(|carrying| Box::pin(read_on(carrying, patience)) as _))
+        })
+    }
+
+    /// The next message on the way, or the end.
+    async fn next(&mut self) -> Result<String, Ending> {
+        let (session, claimed) = (self.call.errand.session.clone(), self.call.entries.claim.as_ref());
         let canceled = claimed.map(|claim| claim.canceled.clone()).unwrap_or_default();
         let (mut ended, mut canceled) = (pin!(session.life.ended()), pin!(canceled.cancelled()));
-        let ending = loop {
-            tokio::select! {
+        let mut late = pin!(sleep_until(self.deadline));
+        loop {
+            let delivery = tokio::select! {
                 biased;
-                delivery = deliveries.recv() => match delivery {
-                    Some(Delivery::Notification(text)) => {
-                        // The client may have gone; the call goes on all the same.
-                        let _ = tell.send(Step::Notification(text)).await;
-                    }
-                    Some(Delivery::Question(shown)) => {
-                        self.entries.questions.push(shown.held);
-                        let _ = tell.send(Step::Notification(shown.text)).await;
-                    }
-                    Some(Delivery::Answer { text, streamed }) => break Some(self.answer(text, streamed).await),
-                    Some(Delivery::Fault(fault)) => break Some(Err(fault)),
-                    None => break Some(Err(Fault::NoAnswer)),
-                },
-                () = &mut canceled => break None,
-                () = &mut ended => break Some(Err(Fault::SessionEnded)),
-                () = &mut timeout => {
-                    notify::give_up(&self.errand, &self.upstream, self.wire);
-                    break Some(Err(Fault::TimedOut));
+                // Without its entry in the table of calls nobody can have anything for it.
+                delivery = self.deliveries.recv() => delivery.or(Some(Delivery::Fault(Fault::NoAnswer))),
+                () = &mut canceled => return Err(Ending::Canceled),
+                () = &mut ended => return Err(Ending::Failed(Fault::SessionEnded)),
+                () = &mut late => {
+                    notify::give_up(&self.call.errand, &self.call.upstream, self.call.wire);
+                    return Err(Ending::Failed(Fault::TimedOut));
                 }
-                () = &mut carrier, if carrying == Carrying::On => carrying = Carrying::Over,
+                carried = carried(&mut self.carrying) => carried,
+            };
+            match delivery {
+                Some(Delivery::Notification(text)) => return Ok(text),
+                Some(Delivery::Question(shown)) => {
+                    self.call.entries.questions.push(shown.held);
+                    return Ok(shown.text);
+                }
+                Some(Delivery::Answer { text, streamed }) => return Err(Ending::Answered { text, streamed }),
+                Some(Delivery::Fault(fault)) => return Err(Ending::Failed(fault)),
+                None => {} // The carrier is at its end, and what it carried was for others.
             }
+        }
+    }
+}
+
+/// What the carrier has for its own call; never, where it is at its end.
+async fn carried(carrying: &mut Option<Carrying>) -> Option<Delivery> {
+    let Some(on) = carrying else { return std::future::pending().await };
+    let (carrier, delivery) = on.await;
+    *carrying = carrier.is_on().then(|| Box::pin(carrier.next()) as _);
+    delivery
+}
+
+/// What an upstream still says when the call is over is read, so that one which is slow once keeps its session and its
+/// connection. It reaches nobody: whoever waited has been told.
+async fn read_on(carrying: Carrying, patience: Duration) {
+    let mut carrying = Some(carrying);
+    let reading = async {
+        while carrying.is_some() {
+            carried(&mut carrying).await;
+        }
+    };
+    let _ = timeout(patience, reading).await;
+}
+
+impl Call {
+    /// What its asker is told last. Its entries go first: a client may use its id again as soon as it hears of the end.
+    async fn end(self, ending: Ending) -> Option<Step> {
+        let ending = match ending {
+            Ending::Answered { text, streamed } => Some(self.answer(text, streamed).await),
+            Ending::Failed(fault) => Some(Err(fault)),
+            Ending::Canceled => None,
         };
-        drop(self.entries); // Before the client hears of the end: it may use its id again at once.
-        let step = match ending {
-            Some(Ok(step)) => step,
-            Some(Err(fault)) => Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault },
-            None => return carrying,
-        };
-        let _ = tell.send(step).await;
-        carrying
+        drop(self.entries);
+        match ending? {
+            Ok(step) => Some(step),
+            Err(fault) => Some(Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault }),
+        }
     }
 
     /// The answer with the asker's id in the place of the hub's.

@@ -1,8 +1,9 @@
 //! The request sent, its answer read, every message looked up and handed on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use http::Method;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     Errand, UpstreamSession,
@@ -36,114 +37,199 @@ pub(crate) enum Delivery {
     Fault(Fault),
 }
 
-/// Carries one request to its upstream and what comes back to whom it is for.
+/// How long a carrier may go on when its call is over.
+pub(super) fn patience(errand: &Errand) -> Duration {
+    errand.hub.config.limits.call_timeout * PATIENCE
+}
+
+/// Carries one request to its upstream and what comes back to whom it is for: to others through their channels, to its
+/// own call by being returned.
 pub(super) struct Carrier {
-    pub(super) errand: Errand,
-    pub(super) place: Place,
-    pub(super) upstream: Arc<UpstreamSession>,
-    pub(super) wire: u64,
+    errand: Errand,
+    place: Place,
+    upstream: Arc<UpstreamSession>,
+    wire: u64,
+    /// The way to its own call: nothing is sent on it here, but whoever is found in a table may be this one.
+    own: mpsc::Sender<Delivery>,
+    stage: Stage,
+    /// Only while `never-retry-side-effect` is switched off: what is sent once more.
+    again: Option<String>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// How far it has come.
+enum Stage {
+    /// This is still to be sent.
+    Unsent(String),
+    /// The answer is being read.
+    Reading {
+        frames: Box<Frames>,
+        /// Messages that came together with those before.
+        batch: VecDeque<String>,
+        answered: bool,
+    },
+    /// Nothing more comes.
+    Over,
 }
 
 impl Carrier {
-    /// How long it may go on when its call is over.
-    pub(super) fn patience(&self) -> Duration {
-        self.errand.hub.config.limits.call_timeout * PATIENCE
+    /// Carries `body`, which has the id `wire` upstream. `own` leads to the call that it is carried for.
+    pub(super) fn new(
+        errand: Errand,
+        place: Place,
+        upstream: Arc<UpstreamSession>,
+        wire: u64,
+        own: mpsc::Sender<Delivery>,
+        body: String,
+    ) -> Self {
+        let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
+        Self { errand, place, upstream, wire, own, stage: Stage::Unsent(body), again, _turn: None }
     }
 
-    pub(super) async fn carry(self, body: String) {
-        let hub = &self.errand.hub;
-        let _turn = match hub.isolation.keeps(Rule::CallsRunSideBySide) {
-            true => None,
-            false => hub.turnstile.acquire().await.ok(),
-        };
-        let again = (!hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
-        let mut outcome = self.exchange(body).await;
-        let broke = matches!(outcome, Err(Fault::Cut { .. } | Fault::Status(500..)));
-        if let Some(body) = again.filter(|_| broke) {
-            outcome = self.exchange(body).await;
-        }
-        if let Err(fault) = outcome {
-            self.failed(fault).await;
-        }
+    /// Whether there may be more to read.
+    pub(super) fn is_on(&self) -> bool {
+        !matches!(self.stage, Stage::Over)
     }
 
-    async fn exchange(&self, body: String) -> Result<(), Fault> {
-        let response = self.errand.send(Some(&self.upstream), Method::POST, body).await?;
-        let mut frames = Frames::of(response, self.errand.hub.config.limits.answer);
-        let mut answered = false;
-        while let Some(frame) = frames.next().await? {
-            for text in envelope::messages(frame) {
-                answered |= self.dispatch(text, frames.streams()).await?;
+    /// Goes on until there is something for its own call; `None` at the end.
+    pub(super) async fn next(mut self) -> (Self, Option<Delivery>) {
+        let delivery = loop {
+            match self.go_on().await {
+                Ok(Some(delivery)) => break Some(delivery),
+                Ok(None) if self.is_on() => {}
+                Ok(None) => break None,
+                Err(fault) => {
+                    let broke = matches!(fault, Fault::Cut { .. } | Fault::Status(500..));
+                    match self.again.take().filter(|_| broke) {
+                        Some(body) => self.stage = Stage::Unsent(body),
+                        None => {
+                            self.stage = Stage::Over;
+                            break self.failed(fault).await;
+                        }
+                    }
+                }
             }
-        }
-        if answered { Ok(()) } else { Err(Fault::NoAnswer) }
+        };
+        self.look_ahead();
+        (self, delivery)
     }
 
-    /// Hands one message on; true where it was the answer that this request waits for.
-    async fn dispatch(&self, text: String, streamed: bool) -> Result<bool, Fault> {
+    /// Sends the request, or reads one message of the answer and hands it on.
+    async fn go_on(&mut self) -> Result<Option<Delivery>, Fault> {
+        let text = match &mut self.stage {
+            Stage::Over => return Ok(None),
+            Stage::Unsent(body) => {
+                let body = std::mem::take(body);
+                self.send(body).await?;
+                return Ok(None);
+            }
+            Stage::Reading { frames, batch, .. } => {
+                if batch.is_empty()
+                    && let Some(frame) = frames.next().await?
+                {
+                    batch.extend(envelope::messages(frame));
+                }
+                batch.pop_front()
+            }
+        };
+        match text {
+            Some(text) => self.dispatch(text).await,
+            None => self.ended(),
+        }
+    }
+
+    async fn send(&mut self, body: String) -> Result<(), Fault> {
+        let hub = &self.errand.hub;
+        if !hub.isolation.keeps(Rule::CallsRunSideBySide) && self._turn.is_none() {
+            self._turn = hub.turnstile.clone().acquire_owned().await.ok();
+        }
+        let response = self.errand.send(Some(&self.upstream), Method::POST, body).await?;
+        let frames = Box::new(Frames::of(response, hub.config.limits.answer));
+        self.stage = Stage::Reading { frames, batch: VecDeque::new(), answered: false };
+        Ok(())
+    }
+
+    /// The answer has been read to its end.
+    fn ended(&mut self) -> Result<Option<Delivery>, Fault> {
+        let answered = matches!(self.stage, Stage::Reading { answered: true, .. });
+        self.stage = Stage::Over;
+        if answered { Ok(None) } else { Err(Fault::NoAnswer) }
+    }
+
+    /// Notices the end of an answer that has come with its last message, so that nobody has to wait for it.
+    fn look_ahead(&mut self) {
+        if let Stage::Reading { frames, batch, answered: true } = &mut self.stage
+            && batch.is_empty()
+            && frames.are_over()
+        {
+            self.stage = Stage::Over;
+        }
+    }
+
+    /// Hands one message on; what is its own call's is given back.
+    async fn dispatch(&mut self, text: String) -> Result<Option<Delivery>, Fault> {
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         match &message.kind {
             Kind::Response { id } => {
-                let Some(id) = id.as_ref().and_then(Id::wire) else { return Ok(false) };
-                self.answered(id, text, streamed).await?;
-                Ok(id == self.wire)
+                let Some(id) = id.as_ref().and_then(Id::wire) else { return Ok(None) };
+                self.answered(id, text).await
             }
-            Kind::Notification { method } => {
-                match method.as_str() {
-                    "notifications/progress" => self.progressed(&message).await?,
-                    "notifications/cancelled" => {
-                        if let Some(told) = ask::take_back(&self.errand, &self.upstream, &message).await? {
-                            self.on_the_way(told).await?;
-                        }
-                    }
-                    _ => {
-                        cache::forget_what_changed(&self.errand, method);
-                        self.on_the_way(text).await?;
-                    }
+            Kind::Notification { method } => match method.as_str() {
+                "notifications/progress" => self.progressed(&message).await,
+                "notifications/cancelled" => match ask::take_back(&self.errand, &self.upstream, &message).await? {
+                    Some(told) => self.on_the_way(told).await,
+                    None => Ok(None),
+                },
+                _ => {
+                    cache::forget_what_changed(&self.errand, method);
+                    self.on_the_way(text).await
                 }
-                Ok(false)
-            }
-            Kind::Request { method, .. } => {
-                self.asked(&message, method).await?;
-                Ok(false)
-            }
+            },
+            Kind::Request { method, .. } => self.asked(&message, method).await,
         }
     }
 
-    async fn answered(&self, id: u64, text: String, streamed: bool) -> Result<(), Fault> {
+    async fn answered(&mut self, id: u64, text: String) -> Result<Option<Delivery>, Fault> {
+        let mut streamed = false;
+        if let Stage::Reading { frames, answered, .. } = &mut self.stage {
+            streamed = frames.streams();
+            *answered |= id == self.wire;
+        }
         let hub = &self.errand.hub;
         let addressee = match hub.in_flight.get(&self.place, &id).await? {
             Some(addressee) => Some(addressee),
             None if hub.isolation.keeps(Rule::DropLateAnswer) => None,
             None => hub.in_flight.owned_by(self.errand.session.life.key()).into_iter().next(),
         };
-        if let Some(addressee) = addressee {
-            // Whoever waited may be gone by now; then nobody gets it.
-            let _ = addressee.send(Delivery::Answer { text, streamed }).await;
+        Ok(self.hand_to(addressee, Delivery::Answer { text, streamed }).await)
+    }
+
+    /// Gives a delivery back where it is its own call's; whoever else waited may be gone by now, then nobody gets it.
+    async fn hand_to(&self, addressee: Option<mpsc::Sender<Delivery>>, delivery: Delivery) -> Option<Delivery> {
+        let addressee = addressee?;
+        if addressee.same_channel(&self.own) {
+            return Some(delivery);
         }
-        Ok(())
+        let _ = addressee.send(delivery).await;
+        None
     }
 
     /// Progress goes to the call whose token it names, under the token that its client gave it.
-    async fn progressed(&self, message: &Message<'_>) -> Result<(), Fault> {
-        let Some((raw, wire)) = message.wire_param("progressToken") else { return Ok(()) };
-        if let Some(progress) = self.errand.hub.progress_tokens.get(&self.place, &wire).await? {
-            let told = Delivery::Notification(message.with_part(raw, &progress.token));
-            let _ = progress.deliver.send(told).await;
-        }
-        Ok(())
+    async fn progressed(&self, message: &Message<'_>) -> Result<Option<Delivery>, Fault> {
+        let Some((raw, wire)) = message.wire_param("progressToken") else { return Ok(None) };
+        let Some(progress) = self.errand.hub.progress_tokens.get(&self.place, &wire).await? else { return Ok(None) };
+        let told = Delivery::Notification(message.with_part(raw, &progress.token));
+        Ok(self.hand_to(Some(progress.deliver), told).await)
     }
 
     /// Everything else that comes on a call's stream is that call's.
-    async fn on_the_way(&self, text: String) -> Result<(), Fault> {
-        if let Some(addressee) = self.errand.hub.in_flight.get(&self.place, &self.wire).await? {
-            let _ = addressee.send(Delivery::Notification(text)).await;
-        }
-        Ok(())
+    async fn on_the_way(&self, text: String) -> Result<Option<Delivery>, Fault> {
+        let addressee = self.errand.hub.in_flight.get(&self.place, &self.wire).await?;
+        Ok(self.hand_to(addressee, Delivery::Notification(text)).await)
     }
 
     /// What the upstream asks on the way is asked of the client whose call it is.
-    async fn asked(&self, message: &Message<'_>, method: &str) -> Result<(), Fault> {
+    async fn asked(&self, message: &Message<'_>, method: &str) -> Result<Option<Delivery>, Fault> {
         let hub = &self.errand.hub;
         let asked_of = match hub.isolation.keeps(Rule::AskWhomItConcerns) {
             true => hub.in_flight.get(&self.place, &self.wire).await?,
@@ -151,15 +237,15 @@ impl Carrier {
         };
         let Some(asked_of) = asked_of else {
             ask::refuse(&self.errand, &self.upstream, message, -32000, "the call is over");
-            return Ok(());
+            return Ok(None);
         };
-        if let Some(shown) = ask::ask(&self.errand, &self.upstream, message, method).await? {
-            let _ = asked_of.send(Delivery::Question(shown)).await;
+        match ask::ask(&self.errand, &self.upstream, message, method).await? {
+            Some(shown) => Ok(self.hand_to(Some(asked_of), Delivery::Question(shown)).await),
+            None => Ok(None),
         }
-        Ok(())
     }
 
-    async fn failed(&self, fault: Fault) {
+    async fn failed(&self, fault: Fault) -> Option<Delivery> {
         let Errand { hub, caller, server, .. } = &self.errand;
         tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
         if fault == Fault::SessionLost {
@@ -168,8 +254,7 @@ impl Carrier {
         if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
             hub.upstream_sessions.evict_named(server).await;
         }
-        if let Ok(Some(waiting)) = hub.in_flight.get(&self.place, &self.wire).await {
-            let _ = waiting.send(Delivery::Fault(fault)).await;
-        }
+        let waiting = hub.in_flight.get(&self.place, &self.wire).await.ok()?;
+        self.hand_to(waiting, Delivery::Fault(fault)).await
     }
 }

@@ -1,15 +1,18 @@
 //! What an asker is given of a call, and the call itself, which whoever waits for the next step carries on.
 //!
-//! So a call needs no task of its own while somebody waits for it: handing each step from task to task costs more than
-//! everything else that the hub does for a call. Whoever leaves, leaves the call to a task: a client that goes away is
-//! no cancel.
+//! So a call needs no task of its own while somebody waits for it, and its answer is handed over by being returned: a
+//! channel would wake the very task that fills it, and that costs more than everything else that the hub does for a call.
+//! Whoever leaves, leaves the call to a task: a client that goes away is no cancel.
 
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::upstream::Fault;
 
-/// What an asker is given, in order; the end of the channel is the end of the answer.
+/// Steps that wait for a client who reads slowly; then the upstream has to wait too.
+const QUEUE: usize = 64;
+
+/// What an asker is given, in order.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A message on the call's own stream: a notification, or something that the upstream asks.
@@ -39,58 +42,92 @@ impl Step {
     }
 }
 
+/// What a call has come to.
+pub(super) enum Progressed {
+    /// A step, and the call from there on.
+    Step(Step, BoxFuture<'static, Progressed>),
+    /// Its end, with a last step unless it was canceled, and what has to be done when everybody has been told.
+    End(Option<Step>, Option<BoxFuture<'static, ()>>),
+}
+
 /// The steps of one call.
 pub(crate) struct Steps {
-    told: mpsc::Receiver<Step>,
+    /// A step that is there already.
+    known: Option<Step>,
     /// The call, until it is over.
-    call: Option<BoxFuture<'static, ()>>,
+    call: Option<BoxFuture<'static, Progressed>>,
 }
 
 impl Steps {
     /// What `call` tells, by carrying it on.
-    pub(super) fn of(told: mpsc::Receiver<Step>, call: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { told, call: Some(Box::pin(call)) }
+    pub(super) fn of(call: BoxFuture<'static, Progressed>) -> Self {
+        Self { known: None, call: Some(call) }
     }
 
     /// An answer that needs no call.
     pub(super) fn known(step: Step) -> Self {
-        let (tell, told) = mpsc::channel(1);
-        // The receiver is right here, and the channel is empty.
-        let _ = tell.try_send(step);
-        Self { told, call: None }
+        Self { known: Some(step), call: None }
     }
 
     /// No step at all.
     pub(super) fn none() -> Self {
-        Self { told: mpsc::channel(1).1, call: None }
+        Self { known: None, call: None }
     }
 
-    /// The next step; `None` at the end.
+    /// The next step; `None` at the end. Whoever stops waiting loses nothing.
     pub(crate) async fn next(&mut self) -> Option<Step> {
-        loop {
-            let Some(call) = &mut self.call else { return self.told.recv().await };
-            tokio::select! {
-                biased;
-                step = self.told.recv() => return step,
-                () = call => self.call = None,
+        if let Some(step) = self.known.take() {
+            return Some(step);
+        }
+        let progressed = self.call.as_mut()?.await;
+        self.call = None;
+        match progressed {
+            Progressed::Step(step, call) => {
+                self.call = Some(call);
+                Some(step)
+            }
+            Progressed::End(step, rest) => {
+                rest.into_iter().for_each(in_a_task);
+                step
             }
         }
     }
 
     /// Leaves the call to a task: for an asker that does other things between two steps.
     pub(crate) fn detach(mut self) -> mpsc::Receiver<Step> {
-        let nothing = mpsc::channel(1).1;
-        std::mem::replace(&mut self.told, nothing)
+        let (tell, told) = mpsc::channel(QUEUE);
+        in_a_task(async move {
+            while let Some(step) = self.next().await {
+                let _ = tell.send(step).await; // Who was told may have gone; the call goes on all the same.
+            }
+        });
+        told
     }
 }
 
 impl Drop for Steps {
     fn drop(&mut self) {
-        let Some(call) = self.call.take() else { return };
-        // At the hub's own end there is no runtime any more, and nobody to be told.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(call);
+        self.call.take().map(to_its_end).into_iter().for_each(in_a_task);
+    }
+}
+
+/// A call that nobody waits for any more.
+async fn to_its_end(mut call: BoxFuture<'static, Progressed>) {
+    let rest = loop {
+        match call.await {
+            Progressed::Step(_, on) => call = on,
+            Progressed::End(_, rest) => break rest,
         }
+    };
+    if let Some(rest) = rest {
+        rest.await;
+    }
+}
+
+/// At the hub's own end there is no runtime any more, and nobody to be told.
+fn in_a_task(rest: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(rest);
     }
 }
 
@@ -104,40 +141,69 @@ mod tests {
         Step::Answer { text: text.to_owned(), streamed: false }
     }
 
+    /// A call that tells these, and then ends.
+    fn telling(texts: &'static [&'static str]) -> BoxFuture<'static, Progressed> {
+        Box::pin(async move {
+            match texts.split_first() {
+                Some((text, [])) => Progressed::End(Some(step(text)), None),
+                Some((text, rest)) => Progressed::Step(step(text), telling(rest)),
+                None => Progressed::End(None, None),
+            }
+        })
+    }
+
     #[tokio::test]
     async fn a_call_that_is_waited_for_needs_no_task() {
-        let (tell, told) = mpsc::channel(1);
-        let mut steps = Steps::of(told, async move { drop(tell.send(step("a")).await) });
+        let mut steps = Steps::of(telling(&["a", "b"]));
         assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("a"));
+        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("b"));
+        assert!(steps.next().await.is_none());
         drop(steps);
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     }
 
     #[tokio::test]
     async fn a_call_goes_on_when_its_asker_leaves() {
-        let (tell, told) = mpsc::channel(1);
         let (go_on, goes_on) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel();
-        let mut steps = Steps::of(told, async move {
-            let _ = tell.send(step("a")).await;
-            let _ = goes_on.await;
-            let _ = end.send(tell.send(step("b")).await.is_err());
-        });
+        let mut steps = Steps::of(Box::pin(async move {
+            let rest = Box::pin(async move {
+                let _ = goes_on.await;
+                Progressed::End(
+                    Some(step("b")),
+                    Some(Box::pin(async move {
+                        let _ = end.send(());
+                    })),
+                )
+            });
+            Progressed::Step(step("a"), rest)
+        }));
         assert!(steps.next().await.is_some());
         drop(steps);
         go_on.send(()).unwrap();
-        assert!(ended.await.unwrap(), "nobody was there to be told, and it came to its end");
+        ended.await.expect("nobody was there to be told, and it came to its end");
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_and_comes_back_misses_nothing() {
+        let (go_on, goes_on) = oneshot::channel::<()>();
+        let mut steps = Steps::of(Box::pin(async move {
+            let _ = goes_on.await;
+            telling(&["a", "b"]).await
+        }));
+        tokio::select! {
+            biased;
+            _ = steps.next() => panic!("there is nothing yet"),
+            () = std::future::ready(()) => {}
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("a"));
+        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("b"));
     }
 
     #[tokio::test]
     async fn what_a_call_tells_in_a_task_of_its_own_is_all_there() {
-        let (tell, told) = mpsc::channel(1);
-        let steps = Steps::of(told, async move {
-            for text in ["a", "b", "c"] {
-                let _ = tell.send(step(text)).await;
-            }
-        });
-        let (mut told, mut texts) = (steps.detach(), String::new());
+        let (mut told, mut texts) = (Steps::of(telling(&["a", "b", "c"])).detach(), String::new());
         while let Some(step) = told.recv().await {
             texts.push_str(&step.into_text());
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Response, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -18,6 +19,8 @@ pub(crate) struct Frames {
     limit: usize,
     ready: VecDeque<String>,
     ended: bool,
+    /// What went wrong while looking ahead.
+    broken: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Frames {
         let media = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
         let streams = media.is_some_and(|media| media.starts_with(b"text/event-stream"));
         let form = if streams { Form::Stream(sse::Reader::default()) } else { Form::Json(Vec::new()) };
-        Self { body: response.into_body(), form, limit, ready: VecDeque::new(), ended: false }
+        Self { body: response.into_body(), form, limit, ready: VecDeque::new(), ended: false, broken: None }
     }
 
     /// Whether it is an event stream.
@@ -48,8 +51,27 @@ impl Frames {
         }
     }
 
-    /// The next message; `None` at the end.
+    /// Whether nothing more comes, as far as that is known without waiting.
+    pub(crate) fn are_over(&mut self) -> bool {
+        match self.next().now_or_never() {
+            None => false,
+            Some(Ok(None)) => true,
+            Some(Ok(Some(ready))) => {
+                self.ready.push_front(ready);
+                false
+            }
+            Some(Err(fault)) => {
+                self.broken = Some(fault);
+                false
+            }
+        }
+    }
+
+    /// The next message; `None` at the end. Whoever stops waiting loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, Fault> {
+        if let Some(fault) = self.broken.take() {
+            return Err(fault);
+        }
         loop {
             if let Some(ready) = self.ready.pop_front() {
                 return Ok(Some(ready));

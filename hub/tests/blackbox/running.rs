@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use fake_upstreams::{Account, Answers, Fake, Kind, Ledger, Script, Settings};
+use fake_upstreams::{Account, Answers, Eras, Fake, Kind, Ledger, Script, Settings};
 use hub::{Config, Environment, Hub};
 use rmcp::{
     ServerHandler,
@@ -35,6 +35,7 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
         answers: Answers::Seeded,
         page: None,
         service: None,
+        eras: Eras::default(),
     };
     let fake = Fake::new(settings, Ledger::new(|_| {}));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

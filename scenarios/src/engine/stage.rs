@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use fake_upstreams::{Answers, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
+use fake_upstreams::{Answers, Eras, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
 use tokio::{
     net::TcpListener,
     sync::{Notify, oneshot},
@@ -14,6 +14,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
+    scenario::model::Era,
     target::{Guest, Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
@@ -136,6 +137,10 @@ impl Stage {
                 answers: Answers::Seeded,
                 page: upstream.page,
                 service: None,
+                eras: match facts.pair.upstream {
+                    Era::Stateful => Eras::Stateful,
+                    Era::Stateless => Eras::Stateless,
+                },
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
             let address = open(wire, name, fake.clone()).await;

@@ -222,6 +222,19 @@ impl<'t> Index<'t> {
             .map(|(_, actor)| Owner::Actor(actor))
     }
 
+    /// The owner of a handle: whoever it was given to.
+    pub fn handle_owner(&self, upstream: &str, handle: &str) -> Option<Owner<'t>> {
+        let given = self.events.iter().find_map(|event| match event {
+            Event::Upstream(Entry::Handle { upstream: at, exchange, handle: given })
+                if at == upstream && given == handle =>
+            {
+                Some((at.as_str(), *exchange))
+            }
+            _ => None,
+        })?;
+        self.arrivals.get(&given).map(|arrival| self.owner_of(arrival))
+    }
+
     /// The arrivals that an actor's exchange caused, in order.
     pub fn arrivals_of(&self, exchange: Exchange) -> impl Iterator<Item = &Arrival<'t>> {
         self.caused.get(&exchange).into_iter().flatten().filter_map(|arrival| self.arrivals.get(arrival))
@@ -387,6 +400,10 @@ impl<'t> Index<'t> {
             }
             Basis::Session { session } => {
                 let owner = self.session_owner(minted.0, session).unwrap_or(Owner::Unresolved);
+                (owner, MarkKind::Data)
+            }
+            Basis::Handle { handle } => {
+                let owner = self.handle_owner(minted.0, handle).unwrap_or(Owner::Unresolved);
                 (owner, MarkKind::Data)
             }
             Basis::Public => (Owner::Public, MarkKind::Data),

@@ -121,7 +121,7 @@ pub(crate) fn play(
     let recorder = Recorder::default();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (plan, stage) = raise(cell, &facts, &target, &recorder).await;
+        let (plan, mut stage) = raise(cell, &facts, &target, &recorder).await;
         let (play, begin) = oneshot::channel();
         let (end, played) = oneshot::channel();
         let playing = async {

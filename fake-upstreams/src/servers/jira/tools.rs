@@ -7,25 +7,40 @@ use super::{RestAnswer, RestRequest};
 use crate::servers::Tool;
 
 pub(crate) const TOOLS: [Tool; 5] = [
-    Tool { name: "whoami", description: "Says whose token the service sees.", parameters: &[], scope: "read" },
+    Tool {
+        name: "whoami",
+        description: "Says whose token the service sees.",
+        parameters: &[],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "search",
         description: "Finds the caller's issues.",
         parameters: &[("text", "string")],
         scope: "read",
+        ..Tool::PLAIN
     },
-    Tool { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], scope: "read" },
+    Tool {
+        name: "echo",
+        description: "Returns its text.",
+        parameters: &[("text", "string")],
+        scope: "read",
+        ..Tool::PLAIN
+    },
     Tool {
         name: "create_issue",
         description: "Reports an issue in the caller's name.",
         parameters: &[("title", "string")],
         scope: "write",
+        ..Tool::PLAIN
     },
     Tool {
         name: "transition",
         description: "Moves an issue.",
         parameters: &[("issue", "string"), ("to", "string")],
         scope: "transition",
+        ..Tool::PLAIN
     },
 ];
 
