@@ -8,6 +8,7 @@ use super::{Checked, REVISIONS};
 use crate::{
     catalog::{self, Reach, Route},
     envelope::{Message, Object},
+    era::{Meta, STATELESS},
     hub::Hub,
     identity::Caller,
     isolation::{Activity, Life, Place, Rule, Serial, Slot, Slots},
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// The `initialize` that opened it, as it goes upstream.
     pub(crate) opening: String,
+    /// What it stands for.
+    pub(crate) standing: Standing,
     /// Who says to an upstream that the handshake is over.
     pub(crate) greeting: Greeting,
     /// What upstreams may ask of its client, by capability.
@@ -42,6 +45,15 @@ pub(crate) struct Session {
     pub(crate) activity: Arc<Activity>,
     /// Its place under its user's cap; none for one that evicted another.
     slot: Option<Slot>,
+}
+
+/// What a session stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A session that a client of the stateful era has opened.
+    Client,
+    /// One request of the stateless era. There is no session: it has no place in the tables, and nothing outlives it.
+    Moment,
 }
 
 /// Who ends the handshake with an upstream.
@@ -95,6 +107,7 @@ pub(super) async fn open(
         offers: offers(hello, &route.reach),
         questions: Serial::default(),
         streams: Serial::default(),
+        standing: Standing::Client,
         greeting: match route.reach {
             Reach::Server(_) => Greeting::OfTheClient,
             Reach::Merged(_) => Greeting::OfTheHub,
@@ -119,6 +132,42 @@ pub(super) async fn open(
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
     std::mem::forget(making); // From here on `end` clears it away.
     Ok((session, welcome))
+}
+
+impl Session {
+    /// What stands in the place of a session for one request of the stateless era. Upstreams are told the same name with
+    /// every request that a key makes on a route, since nothing else tells its requests apart.
+    pub(crate) fn moment(hub: &Hub, caller: &Caller, route: &Route, meta: &Meta) -> Arc<Self> {
+        Arc::new(Self {
+            life: Life::begin(format!("request {}", hub.calls.next()).into()),
+            caller: caller.clone(),
+            route: route.name.clone(),
+            name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential_name(), route.name)),
+            opening: String::new(),
+            offers: declared(&meta.capabilities),
+            questions: Serial::default(),
+            streams: Serial::default(),
+            standing: Standing::Moment,
+            greeting: Greeting::OfTheHub,
+            revision: STATELESS,
+            activity: Activity::now(),
+            slot: None,
+        })
+    }
+
+    /// Where its owner stands in a table, `from` being where they stand outside of it.
+    pub(crate) fn place(&self, from: &Place) -> Place {
+        match self.standing {
+            Standing::Client => from.in_session(&self.life),
+            Standing::Moment => from.clone(),
+        }
+    }
+}
+
+/// The names of the capabilities in an object of them.
+fn declared(capabilities: &str) -> BTreeSet<String> {
+    let declared = Object::read(capabilities).ok();
+    declared.map(|declared| declared.keys().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// The revision that a session speaks.
@@ -188,9 +237,8 @@ fn opening(hello: &Message<'_>, reach: &Reach) -> String {
 
 /// The capabilities that a client declares, where upstreams are told of them.
 fn offers(hello: &Message<'_>, reach: &Reach) -> BTreeSet<String> {
-    let declared = hello.param("capabilities").and_then(|raw| Object::read(raw).ok());
-    match (declared, reach) {
-        (Some(declared), Reach::Server(_)) => declared.keys().map(str::to_owned).collect(),
+    match (hello.param("capabilities"), reach) {
+        (Some(capabilities), Reach::Server(_)) => declared(capabilities),
         _ => BTreeSet::new(),
     }
 }
@@ -263,6 +311,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
     loop {
         tokio::time::sleep(pause).await;
         relay::sweep_caches(&hub);
+        relay::sweep_states(&hub);
         for session in hub.sessions.everything() {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;

@@ -161,6 +161,26 @@ tables! {
         class: "result-cache-omits-caller",
         special: &[],
     };
+    /// Requests that wait for another round, by the number in the state that their client keeps.
+    RequestStates(String) = Sheet {
+        name: "request-states",
+        level: Level::Credential,
+        id: "the random number sealed in the state",
+        holds: "requests that wait for more input, and whether their state was shown already",
+        why: "a state is as good as a key to what its request has begun; only the key that began it may go on",
+        class: "request-state-for-anybody",
+        special: &[(Level::Principal, "weaker-credential-inherits-session")],
+    };
+    /// How a server that was asked wants to be spoken to, by server.
+    UpstreamEras(std::sync::Arc<str>) = Sheet {
+        name: "upstream-eras",
+        level: Level::UpstreamCredential,
+        id: "server",
+        holds: "in which era a server is spoken to, as it said itself",
+        why: "what a server answers one account must not decide how another's requests are sent",
+        class: "era-pinned-by-one-answer",
+        special: &[],
+    };
     /// How many sessions somebody may still open.
     SessionSlots(()) = Sheet {
         name: "session-slots",

@@ -9,20 +9,25 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Claim, Errand, Question, Refused, Step, Steps, UpstreamSession, cache,
-    carry::{self, Carrier, Delivery},
+    Claim, Errand, Question, Refused, Step, Steps, UpstreamSession, Visit, cache,
+    carry::{self, Carrier, Delivery, Logs},
     claim::Target,
     notify,
+    rounds::{self, Round},
     steps::Progressed,
     upstream_session,
 };
 use crate::{
     catalog::{List, rights},
+    downstream::Standing,
     envelope::{Id, Kind, Message},
+    era::{Era, Level, Meta},
+    hub::Hub,
     isolation::{
-        Activity, Held, Work,
+        Activity, Held, Rule, Work,
         table::{InFlight, ProgressTokens, ReverseRequests},
     },
     upstream::Fault,
@@ -34,10 +39,22 @@ const QUEUE: usize = 64;
 /// Who wants the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asker {
-    /// A client, by this id of its own, which it may use to cancel.
+    /// A client with a session, by this id of its own, which it may use to cancel.
     Client(Id),
+    /// A client without one: it cancels by going away, and wants log messages from this level on.
+    Moment(Option<Level>),
     /// The hub, on the way to a merged list. Nobody is told of progress.
     Hub,
+}
+
+impl Asker {
+    /// The client whose request this is.
+    pub(crate) fn of(visit: &Visit, id: Id, message: &Message<'_>) -> Self {
+        match visit.session.standing {
+            Standing::Client => Self::Client(id),
+            Standing::Moment => Self::Moment(Meta::of(message).ok().and_then(|meta| meta.log_level)),
+        }
+    }
 }
 
 /// What a client is given for a request.
@@ -75,6 +92,10 @@ struct Call {
     asks_for_tools: bool,
     cached: Option<cache::Key>,
     entries: Entries,
+    /// Where it may take several.
+    round: Option<Round>,
+    /// Resolves when its asker wants it no more.
+    canceled: CancellationToken,
     _work: Work,
 }
 
@@ -91,6 +112,13 @@ struct Entries {
 /// Begins a call and gives back what its asker is to be told.
 pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -> Result<Steps, Refused> {
     let hub = &errand.hub;
+    let (round, opened) = match asker {
+        Asker::Moment(_) => Round::begin(errand, message).await?,
+        Asker::Client(_) | Asker::Hub => (None, None),
+    };
+    let reopened = opened.as_deref().map(Message::read).transpose();
+    let reopened = reopened.map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let message = reopened.as_ref().unwrap_or(message);
     let limit = hub.config.limits.calls_per_session;
     let work = Activity::begin(&errand.session.activity, limit).ok_or(Refused::TooMany)?;
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
@@ -101,18 +129,21 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         return Ok(known(&fresh, &raw_id));
     }
     let upstream = upstream_session::of(errand).await?;
-    let wire = upstream.ids.next();
+    let wire = upstream.next_id(hub);
+    let told_of_progress = asker != Asker::Hub;
+    let logs = logs(hub, &asker);
     let claim = match asker {
         Asker::Client(id) => {
             let target = Target { errand: errand.clone(), upstream: upstream.clone(), wire };
             Some(Claim::new(&errand.visit(), id, Some(target)).await?)
         }
-        Asker::Hub => None,
+        Asker::Moment(_) | Asker::Hub => None,
     };
+    let canceled = claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
     let place = errand.place().in_call(hub.calls.next());
     let (deliver, deliveries) = mpsc::channel(QUEUE);
     let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
-    let token = message.progress_token().filter(|_| claim.is_some());
+    let token = message.progress_token().filter(|_| told_of_progress);
     let progress = match token {
         Some(token) => {
             let progress = Progress { deliver: deliver.clone(), token: token.to_owned(), wire };
@@ -121,13 +152,24 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         None => None,
     };
     let body = message.readdressed(&wire.to_string(), token);
-    let carrier = Carrier::new(errand.clone(), place, upstream.clone(), wire, deliver, body);
+    let carrier = Carrier::new(errand.clone(), place, upstream.clone(), wire, deliver, body).with_logs(logs);
     let entries = Entries { claim, _in_flight: in_flight, _progress: progress, questions: Vec::new() };
     let errand = errand.clone();
-    let call = Call { errand, upstream, wire, raw_id, asks_for_tools, cached, entries, _work: work };
+    let walks_away = errand.session.standing != Standing::Client && hub.isolation.keeps(Rule::CloseIsCancel);
+    let guard = walks_away.then(|| canceled.clone());
+    let call = Call { errand, upstream, wire, raw_id, asks_for_tools, cached, entries, round, canceled, _work: work };
     let deadline = Instant::now() + hub.config.limits.call_timeout;
     let running = Running { call, carrying: Some(Box::pin(carrier.next())), deliveries, deadline };
-    Ok(Steps::of(running.go_on()))
+    Ok(Steps::of(running.go_on(), guard))
+}
+
+/// Which log messages on the way are for whoever asks. What a client of the stateful era is told, its session decides.
+fn logs(hub: &Hub, asker: &Asker) -> Logs {
+    match asker {
+        Asker::Moment(Some(level)) => Logs::From(*level),
+        Asker::Moment(None) if hub.isolation.keeps(Rule::LogWhatWasAsked) => Logs::None,
+        Asker::Moment(None) | Asker::Client(_) | Asker::Hub => Logs::All,
+    }
 }
 
 /// An answer that needs no call.
@@ -179,16 +221,31 @@ impl Running {
                 Ok(told) => return Progressed::Step(Step::Notification(told), self.go_on()),
                 Err(ending) => ending,
             };
+            self.let_go(&ending);
             let patience = carry::patience(&self.call.errand);
             let step = self.call.end(ending).await;
             Progressed::End(step, self.carrying.map(|carrying| Box::pin(read_on(carrying, patience)) as _))
         })
     }
 
+    /// Tells the upstream that nobody waits any more, where it does not know that: one that keeps no session learns it
+    /// when its answer is no longer read.
+    fn let_go(&mut self, ending: &Ending) {
+        let Call { errand, upstream, wire, entries, .. } = &self.call;
+        match (upstream.era, ending) {
+            (_, Ending::Answered { .. }) => {}
+            (Era::Stateless, _) => self.carrying = None,
+            (Era::Stateful, Ending::Failed(Fault::TimedOut)) => notify::give_up(errand, upstream, *wire, "timed out"),
+            (Era::Stateful, Ending::Canceled) if entries.claim.is_none() => {
+                notify::give_up(errand, upstream, *wire, "the client has gone");
+            }
+            (Era::Stateful, _) => {}
+        }
+    }
+
     /// The next message on the way, or the end.
     async fn next(&mut self) -> Result<String, Ending> {
-        let (session, claimed) = (self.call.errand.session.clone(), self.call.entries.claim.as_ref());
-        let canceled = claimed.map(|claim| claim.canceled.clone()).unwrap_or_default();
+        let (session, canceled) = (self.call.errand.session.clone(), self.call.canceled.clone());
         let (mut ended, mut canceled) = (pin!(session.life.ended()), pin!(canceled.cancelled()));
         let mut late = pin!(sleep_until(self.deadline));
         loop {
@@ -197,10 +254,7 @@ impl Running {
                 delivery = self.deliveries.recv() => delivery,
                 () = &mut canceled => return Err(Ending::Canceled),
                 () = &mut ended => return Err(Ending::Failed(Fault::SessionEnded)),
-                () = &mut late => {
-                    notify::give_up(&self.call.errand, &self.call.upstream, self.call.wire);
-                    return Err(Ending::Failed(Fault::TimedOut));
-                }
+                () = &mut late => return Err(Ending::Failed(Fault::TimedOut)),
                 carried = carried(&mut self.carrying) => carried,
             };
             match delivery {
@@ -255,6 +309,10 @@ impl Call {
     /// The answer with the asker's id in the place of the hub's.
     async fn answer(&self, text: String, streamed: bool) -> Result<Step, Fault> {
         cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
+        let text = match self.upstream.era {
+            Era::Stateless => rounds::answered(self.round.as_ref(), &self.errand, text).await?,
+            Era::Stateful => text,
+        };
         let text = if self.asks_for_tools { visible(&self.errand, text) } else { text };
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })

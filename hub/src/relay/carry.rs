@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     envelope::{self, Id, Kind, Message},
+    era::Level,
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -52,9 +53,32 @@ pub(super) struct Carrier {
     /// The way to its own call: nothing is sent on it here, but whoever is found in a table may be this one.
     own: mpsc::Sender<Delivery>,
     stage: Stage,
+    logs: Logs,
     /// Only while `never-retry-side-effect` is switched off: what is sent once more.
     again: Option<String>,
     _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Which log messages on the way its call is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Logs {
+    All,
+    /// From this level on.
+    From(Level),
+    None,
+}
+
+impl Logs {
+    /// Whether this message is none of a log, or one that is told.
+    fn lets_pass(self, method: &str, message: &Message<'_>) -> bool {
+        let level = || message.string_param("level").and_then(|(_, level)| Level::read(&level));
+        match self {
+            _ if method != "notifications/message" => true,
+            Self::All => true,
+            Self::From(least) => level().is_none_or(|level| level >= least),
+            Self::None => false,
+        }
+    }
 }
 
 /// How far it has come.
@@ -83,7 +107,12 @@ impl Carrier {
         body: String,
     ) -> Self {
         let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
-        Self { errand, place, upstream, wire, own, stage: Stage::Unsent(body), again, _turn: None }
+        Self { errand, place, upstream, wire, own, stage: Stage::Unsent(body), logs: Logs::All, again, _turn: None }
+    }
+
+    /// With these log messages for its call.
+    pub(super) fn with_logs(self, logs: Logs) -> Self {
+        Self { logs, ..self }
     }
 
     /// Whether there may be more to read.
@@ -180,6 +209,7 @@ impl Carrier {
                     Some(told) => self.on_the_way(told).await,
                     None => Ok(None),
                 },
+                _ if !self.logs.lets_pass(method, &message) => Ok(None),
                 _ => {
                     cache::forget_what_changed(&self.errand, method);
                     self.on_the_way(text).await

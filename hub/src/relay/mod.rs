@@ -4,11 +4,14 @@
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
 //! - [`mod@call`]: a call from its asker's id to its answer, whatever happens in between.
 //! - [`steps`]: what its asker is given of it, and who carries it on.
+//! - [`mod@negotiate`]: in which era a server is spoken to.
+//! - [`mod@rounds`]: requests that take several rounds, and the states that their clients keep.
 //! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
 //! - [`mod@ask`]: what an upstream asks a client, and the answer.
 //! - [`mod@listen`]: what an upstream tells a session outside of any answer.
+//! - [`mod@subscribe`]: what an upstream tells a client of the stateless era that listens.
 //! - [`cache`]: lists and resources given again to who was given them.
 
 mod ask;
@@ -18,8 +21,11 @@ mod carry;
 mod claim;
 mod errand;
 mod listen;
+mod negotiate;
 mod notify;
+mod rounds;
 mod steps;
+mod subscribe;
 mod upstream_session;
 
 pub(crate) use ask::{Question, answer, progress as progress_of_answer};
@@ -30,5 +36,7 @@ pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
 pub(crate) use listen::{LISTENING, listen};
 pub(crate) use notify::{cancel, notify};
+pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};
+pub(crate) use subscribe::{Heard, subscribe};
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

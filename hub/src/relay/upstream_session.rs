@@ -7,11 +7,16 @@ use http::Method;
 
 use super::Errand;
 use crate::{
-    downstream::{self, Greeting, REVISIONS, Session},
+    downstream::{self, Greeting, REVISIONS, Session, Standing},
     envelope::{Kind, Message, Object},
+    era::{Era, STATELESS},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
-    upstream::{Fault, frames::Frames, headers},
+    upstream::{
+        Fault,
+        frames::Frames,
+        headers::{self, Spoken},
+    },
 };
 
 /// What the hub says after an `initialize` that no client of its own sent.
@@ -24,6 +29,8 @@ pub(crate) struct UpstreamSession {
     pub(crate) server: Arc<str>,
     /// Its id there; empty where the upstream gives none.
     pub(crate) id: String,
+    /// How it is spoken to.
+    pub(crate) era: Era,
     /// The revision that was negotiated.
     pub(crate) revision: String,
     /// The upstream's answer to `initialize`, as it came.
@@ -32,12 +39,53 @@ pub(crate) struct UpstreamSession {
     pub(crate) offers: BTreeSet<String>,
     /// Counts the ids of its requests.
     pub(crate) ids: Serial,
-    /// Its place under the server's cap.
-    slot: Slot,
+    /// Its place under the server's cap; none where nothing is kept there.
+    slot: Option<Slot>,
+}
+
+impl UpstreamSession {
+    /// What stands in the place of a session at a server that keeps none.
+    pub(super) fn none_at(server: &Arc<str>) -> Arc<Self> {
+        Arc::new(Self {
+            server: server.clone(),
+            id: String::new(),
+            era: Era::Stateless,
+            revision: STATELESS.to_owned(),
+            welcome: String::new(),
+            offers: BTreeSet::new(),
+            ids: Serial::default(),
+            slot: None,
+        })
+    }
+
+    /// How its requests are spoken.
+    pub(super) fn spoken(&self) -> Spoken<'_> {
+        match self.era {
+            Era::Stateful => Spoken::InSession { id: &self.id, revision: &self.revision },
+            Era::Stateless => Spoken::Stateless,
+        }
+    }
+
+    /// Gives its place under the server's cap back.
+    fn give_back(&self) {
+        self.slot.iter().for_each(Slot::give_back);
+    }
+
+    /// The id of its next request. Where there is no session, requests of everybody lie open side by side: then no two
+    /// in this hub have the same.
+    pub(super) fn next_id(&self, hub: &Hub) -> u64 {
+        match self.era {
+            Era::Stateful => self.ids.next(),
+            Era::Stateless => hub.calls.next(),
+        }
+    }
 }
 
 /// The upstream session of a client session at a server, opened where there is none.
 pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    if errand.session.standing == Standing::Moment {
+        return Ok(UpstreamSession::none_at(&errand.server));
+    }
     let opening = open(errand.clone());
     if !errand.hub.isolation.keeps(Rule::KeepUpstreamSession) {
         return opening.await;
@@ -94,7 +142,16 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
         let (revision, offers) =
             negotiated(&frame).ok_or_else(|| garbage("no protocol revision that this hub speaks"))?;
         let server = errand.server.clone();
-        let opened = Arc::new(UpstreamSession { server, id: upstream_id, revision, welcome: frame, offers, ids, slot });
+        let opened = Arc::new(UpstreamSession {
+            server,
+            id: upstream_id,
+            era: Era::Stateful,
+            revision,
+            welcome: frame,
+            offers,
+            ids,
+            slot: Some(slot),
+        });
         if errand.session.greeting == Greeting::OfTheHub {
             errand.send(Some(&opened), Method::POST, INITIALIZED.to_owned()).await?;
         }
@@ -126,7 +183,7 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
                 Arc::ptr_eq(kept, upstream) || !hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost)
             };
             match hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
-                Ok(lost) => lost.iter().for_each(|lost| lost.slot.give_back()),
+                Ok(lost) => lost.iter().for_each(|lost| lost.give_back()),
                 Err(error) => tracing::error!(%error, "forgetting an upstream session"),
             }
         }
@@ -136,7 +193,10 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
 /// Ends upstream sessions whose owner is gone. What goes wrong here is nobody's business any more.
 pub(crate) fn close(hub: &Arc<Hub>, session: &Arc<Session>, upstreams: Vec<Arc<UpstreamSession>>) {
     for upstream in upstreams {
-        upstream.slot.give_back();
+        upstream.give_back();
+        if upstream.era == Era::Stateless {
+            continue; // There is nothing to close.
+        }
         let errand = Errand::of_owner(hub, session, &upstream.server);
         tokio::spawn(async move {
             let closing = errand.send(Some(&upstream), Method::DELETE, String::new());

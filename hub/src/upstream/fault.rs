@@ -1,6 +1,9 @@
 //! Everything that can go wrong between the hub and an upstream, said without a secret.
 
-use crate::isolation::{Abandoned, Barred};
+use crate::{
+    era::MISSING_CAPABILITY,
+    isolation::{Abandoned, Barred},
+};
 
 /// Why a call could not be answered by its upstream. `detail` is for the log, never for a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,12 @@ pub(crate) enum Fault {
     /// The hub has as many sessions there as it may have.
     #[error("the hub has as many sessions there as its limit allows; try again when one has ended")]
     Full,
+    /// It needs something of the client that this request did not declare.
+    #[error("the server needs a capability that this request does not declare: {0}")]
+    Lacks(&'static str),
+    /// The server does not speak the era that it is spoken to in.
+    #[error("the server does not speak the revision of this request")]
+    OtherEra,
     /// The session's own limit.
     #[error("this session has as many calls in flight as its limit allows")]
     TooMany,
@@ -66,6 +75,8 @@ impl Fault {
             Self::SessionEnded => (-33008, "session-ended"),
             Self::Full => (-33010, "server-full"),
             Self::TooMany => (-32000, "too-many-calls"),
+            Self::Lacks(_) => (MISSING_CAPABILITY, "missing-capability"),
+            Self::OtherEra => (-33011, "other-era"),
             Self::Internal { .. } => (-33009, "internal"),
         }
     }
@@ -83,7 +94,10 @@ impl Fault {
 
     /// Whether it says something about the server rather than about this one request.
     pub(crate) fn is_the_servers(&self) -> bool {
-        !matches!(self, Self::NotLinked | Self::Full | Self::TooMany | Self::SessionEnded | Self::Internal { .. })
+        !matches!(
+            self,
+            Self::NotLinked | Self::Full | Self::Lacks(_) | Self::TooMany | Self::SessionEnded | Self::Internal { .. }
+        )
     }
 }
 

@@ -4,13 +4,16 @@
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
 //! - [`merged`]: routes of several servers.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
+//! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cli;
 mod clients;
+mod desk;
 mod http;
 mod merged;
 mod questions;
 mod running;
+mod stateless;
 mod talks;
