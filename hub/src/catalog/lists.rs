@@ -13,7 +13,7 @@ use super::{
 use crate::{
     envelope::{Id, Message, Object},
     isolation::Rule,
-    relay::{self, Asker, Claim, Errand, Refused, Step},
+    relay::{self, Claim},
     upstream::Fault,
 };
 
@@ -107,7 +107,7 @@ impl Merged<'_> {
             }
         };
         let request = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"{}","params":{params}}}"#, list.method());
-        let answer = ask(&errand, &request).await?;
+        let answer = relay::ask_server(&errand, &request).await?;
         Page::read(list, &answer)
     }
 
@@ -166,22 +166,4 @@ impl Merged<'_> {
         table.insert(&place, told.clone(), owner).await.map_err(barred)?;
         Ok(told)
     }
-}
-
-/// Asks a server on the hub's own account and waits for the answer.
-async fn ask(errand: &Errand, request: &str) -> Result<String, Fault> {
-    let message = Message::read(request).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let mut steps = match relay::call(errand, &message, Asker::Hub).await {
-        Ok(steps) => steps,
-        Err(Refused::Fault(fault)) => return Err(fault),
-        Err(Refused::TooMany | Refused::DuplicateId | Refused::StaleState) => return Err(Fault::TooMany),
-    };
-    while let Some(step) = steps.next().await {
-        match step {
-            Step::Notification(_) => {}
-            Step::Answer { text, .. } => return Ok(text),
-            Step::Failed { fault, .. } => return Err(fault),
-        }
-    }
-    Err(Fault::NoAnswer)
 }

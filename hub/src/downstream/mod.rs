@@ -18,7 +18,7 @@ mod streams;
 mod subscriptions;
 
 pub(crate) use front::handle;
-pub(crate) use session::{Greeting, Session, Standing, end, sweep};
+pub(crate) use session::{Greeting, Session, Standing, bridged, end, sweep};
 pub(crate) use stateful::Checked;
 
 /// The revisions of the stateful era that this hub speaks, newest first.

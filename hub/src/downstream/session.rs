@@ -12,7 +12,7 @@ use crate::{
     hub::Hub,
     identity::Caller,
     isolation::{Activity, Life, Place, Rule, Serial, Slot, Slots},
-    relay::{self, UpstreamSession, Visit},
+    relay::{self, Bridge, UpstreamSession, Visit},
     upstream::Fault,
 };
 
@@ -31,8 +31,12 @@ pub(crate) struct Session {
     pub(crate) opening: String,
     /// What it stands for.
     pub(crate) standing: Standing,
+    /// What it is called among those that the hub holds itself.
+    bridge: Option<Bridge>,
     /// Who says to an upstream that the handshake is over.
     pub(crate) greeting: Greeting,
+    /// The capabilities that its client declares: a JSON object.
+    pub(crate) declared: String,
     /// What upstreams may ask of its client, by capability.
     pub(crate) offers: BTreeSet<String>,
     /// Counts what its client is asked.
@@ -52,6 +56,8 @@ pub(crate) struct Session {
 pub(crate) enum Standing {
     /// A session that a client of the stateful era has opened.
     Client,
+    /// A session that the hub holds at one server for clients of the stateless era.
+    Bridged,
     /// One request of the stateless era. There is no session: it has no place in the tables, and nothing outlives it.
     Moment,
 }
@@ -104,10 +110,12 @@ pub(super) async fn open(
         route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
         opening: opening(hello, &route.reach),
+        declared: hello.param("capabilities").unwrap_or("{}").to_owned(),
         offers: offers(hello, &route.reach),
         questions: Serial::default(),
         streams: Serial::default(),
         standing: Standing::Client,
+        bridge: None,
         greeting: match route.reach {
             Reach::Server(_) => Greeting::OfTheClient,
             Reach::Merged(_) => Greeting::OfTheHub,
@@ -144,10 +152,12 @@ impl Session {
             route: route.name.clone(),
             name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential_name(), route.name)),
             opening: String::new(),
+            declared: meta.capabilities.clone(),
             offers: declared(&meta.capabilities),
             questions: Serial::default(),
             streams: Serial::default(),
             standing: Standing::Moment,
+            bridge: None,
             greeting: Greeting::OfTheHub,
             revision: STATELESS,
             activity: Activity::now(),
@@ -158,10 +168,36 @@ impl Session {
     /// Where its owner stands in a table, `from` being where they stand outside of it.
     pub(crate) fn place(&self, from: &Place) -> Place {
         match self.standing {
-            Standing::Client => from.in_session(&self.life),
+            Standing::Client | Standing::Bridged => from.in_session(&self.life),
             Standing::Moment => from.clone(),
         }
     }
+}
+
+/// A session that the hub holds for this client itself. It takes a place under the user's cap like any other.
+pub(crate) async fn bridged(visit: &Visit, bridge: Bridge) -> Result<Arc<Session>, Fault> {
+    let Visit { hub, caller, session: moment, .. } = visit;
+    let cap = hub.config.limits.sessions_per_user;
+    let slots = hub.session_slots.get_or_insert_with(&hub.place(caller, &bridge.0), (), || Slots::new(cap)).await?;
+    let slot = slots.take().ok_or(Fault::OverCap)?;
+    let id = hub.mint_session_id()?;
+    Ok(Arc::new(Session {
+        life: Life::begin(id.as_str().into()),
+        caller: caller.clone(),
+        route: moment.route.clone(),
+        name: hub.session_name(&caller.principal, &id),
+        opening: relay::hello(&moment.declared, REVISIONS[0]),
+        declared: moment.declared.clone(),
+        offers: moment.offers.clone(),
+        questions: Serial::default(),
+        streams: Serial::default(),
+        standing: Standing::Bridged,
+        bridge: Some(bridge),
+        greeting: Greeting::OfTheHub,
+        revision: REVISIONS[0],
+        activity: Activity::now(),
+        slot: Some(slot),
+    }))
 }
 
 /// The names of the capabilities in an object of them.
@@ -276,7 +312,14 @@ impl Drop for Making<'_> {
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     let place = hub.place(&session.caller, &session.route).in_session(&session.life);
-    if let Err(error) = hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await {
+    let removed = match &session.bridge {
+        None => hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await,
+        Some(bridge) => {
+            let place = hub.place(&session.caller, &bridge.1);
+            hub.bridged_sessions.remove_if(&place, bridge, |held| Arc::ptr_eq(held, session)).await
+        }
+    };
+    if let Err(error) = removed {
         tracing::error!(%error, "ending a session");
     }
     clear_away(hub, session).await;
@@ -292,6 +335,9 @@ async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     hub.resource_owners.evict(&ended).await;
     hub.reverse_requests.evict(&ended).await;
     hub.replay_events.evict(&ended).await;
+    hub.request_states.evict(&ended).await;
+    hub.subscriptions.evict(&ended).await;
+    hub.log_levels.evict(&ended).await;
     hub.list_cache.evict(&ended).await;
     hub.read_cache.evict(&ended).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
@@ -312,7 +358,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
         tokio::time::sleep(pause).await;
         relay::sweep_caches(&hub);
         relay::sweep_states(&hub);
-        for session in hub.sessions.everything() {
+        for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;
             }

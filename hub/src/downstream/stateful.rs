@@ -9,7 +9,7 @@ use super::{
     answers::{self, Body},
     batch,
     front::{all_revisions, revision_header},
-    session::{self, NotOpened, Session},
+    session::{self, NotOpened, Session, Standing},
     streams,
 };
 use crate::{
@@ -183,6 +183,9 @@ async fn direct(
         }
     }
     let errand = visit.towards(server).await?;
+    if method == "server/discover" && errand.session.standing == Standing::Bridged {
+        return Ok(Reply::Whole(relay::discover(&errand, message).await?));
+    }
     Ok(Reply::Steps(relay::call(&errand, message, Asker::of(visit, id, message)).await?))
 }
 

@@ -44,7 +44,6 @@ pub(crate) use backlog::{Backlog, Busy, Reader};
 pub use defects::{Defect, UnknownIsolation};
 pub use level::Level;
 pub(crate) use life::Life;
-#[allow(unused_imports)]
 pub(crate) use parcel::Parcel;
 pub(crate) use place::{Barred, Place};
 pub use policy::Isolation;

@@ -171,6 +171,39 @@ tables! {
         class: "request-state-for-anybody",
         special: &[(Level::Principal, "weaker-credential-inherits-session")],
     };
+    /// Sessions that the hub holds for clients without one, by route, server and what they declare.
+    BridgedSessions(crate::relay::Bridge) = Sheet {
+        name: "bridged-sessions",
+        level: Level::Credential,
+        id: "route, server and declared capabilities",
+        holds: "the session that the hub holds at an upstream for clients that have none",
+        why: "an upstream keeps state by its session; what one key has done there is no other's",
+        class: "one-upstream-session-for-all",
+        special: &[
+            (Level::Principal, "weaker-credential-inherits-session"),
+            (Level::UpstreamCredential, "pool-key-omits-user"),
+        ],
+    };
+    /// Clients without a session that listen, by a number of the hub's.
+    Subscriptions(u64) = Sheet {
+        name: "subscriptions",
+        level: Level::Session,
+        id: "a number of the hub's",
+        holds: "who listens to what a session of the hub's is told, and what they asked for",
+        why: "what an upstream tells a session is for those on whose behalf it was opened",
+        class: "broadcast-upstream-notification",
+        special: &[],
+    };
+    /// Levels of log messages, by server.
+    LogLevels(std::sync::Arc<str>) = Sheet {
+        name: "log-levels",
+        level: Level::Session,
+        id: "server",
+        holds: "from which level on a server logs for a session",
+        why: "how much one client wants to hear is no reason to tell others as much, or as little",
+        class: "log-level-global",
+        special: &[],
+    };
     /// How a server that was asked wants to be spoken to, by server.
     UpstreamEras(std::sync::Arc<str>) = Sheet {
         name: "upstream-eras",

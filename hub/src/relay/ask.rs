@@ -32,11 +32,17 @@ pub(crate) struct Question {
 /// A question as the client is to be shown it. It can be answered for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Shown {
+    id: u64,
     pub(super) text: String,
     pub(super) held: Held<ReverseRequests, Question>,
 }
 
 impl Shown {
+    /// The number under which its answer is looked for.
+    pub(super) fn number(&self) -> u64 {
+        self.id
+    }
+
     /// Its text. It can be answered for as long as the session lives.
     pub(super) fn left_open(self) -> String {
         self.held.leave();
@@ -75,11 +81,11 @@ pub(super) async fn ask(
         token: token.map(str::to_owned),
     };
     let held = hub.reverse_requests.hold(&errand.visit().place(), id, question).await?;
-    Ok(Some(Shown { text: message.readdressed(&id.to_string(), token), held }))
+    Ok(Some(Shown { id, text: message.readdressed(&id.to_string(), token), held }))
 }
 
 /// Whether the client said in its `initialize` that it can be asked this.
-fn offered(errand: &Errand, method: &str) -> bool {
+pub(super) fn offered(errand: &Errand, method: &str) -> bool {
     let offers = &errand.session.offers;
     match method.split_once('/') {
         Some((kind, _)) => offers.contains(kind),

@@ -59,7 +59,7 @@ impl Key {
         // In the stateless era an answer may depend on what the very request declares.
         let declared = match errand.session.standing {
             Standing::Client => String::new(),
-            Standing::Moment => format!(" {:?}", errand.session.offers),
+            Standing::Moment | Standing::Bridged => format!(" {:?}", errand.session.offers),
         };
         Some(Self { asked: (errand.server.clone(), format!("{method} {params}{declared}")), kind, time })
     }

@@ -9,8 +9,9 @@ use std::{sync::Arc, time::Duration};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::{Errand, UpstreamSession, ask, cache, call, upstream_session};
+use super::{Errand, UpstreamSession, ask, cache, call, tell, upstream_session};
 use crate::{
+    downstream::Standing,
     envelope::{self, Kind, Message},
     isolation::{Backlog, Rule},
     upstream::{Fault, frames::Frames},
@@ -128,7 +129,15 @@ impl Listener {
             }
             Kind::Notification { method } => {
                 cache::forget_what_changed(&self.errand, method);
-                self.tell(text).await
+                match self.errand.session.standing {
+                    Standing::Bridged => tell::tell(&self.errand, method, &text).await,
+                    Standing::Client | Standing::Moment => self.tell(text).await,
+                }
+            }
+            Kind::Request { method, .. } if self.errand.session.standing == Standing::Bridged && method != "ping" => {
+                // Nobody in particular is concerned, so nobody is asked.
+                ask::refuse(&self.errand, &self.upstream, &message, -32601, "nobody can be asked outside of a call");
+                Ok(())
             }
             Kind::Request { method, .. } => match ask::ask(&self.errand, &self.upstream, &message, method).await? {
                 Some(shown) => self.tell(shown.left_open()).await,

@@ -3,16 +3,16 @@
 //! A server's own word is kept for the credential that it was given to. A doubtful answer is kept for nobody: what one
 //! user met at a bad moment must not decide how anybody is served from then on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::Method;
 use serde_json::Value;
 
-use super::{Errand, UpstreamSession};
+use super::{Errand, UpstreamSession, bridge};
 use crate::{
     config::SpokenTo,
     envelope::{Id, Kind, Message, Object},
-    era::{Era, Meta, STATELESS, UNSUPPORTED_REVISION, meta},
+    era::{Era, STATELESS, UNSUPPORTED_REVISION, meta},
     upstream::{Fault, frames::Frames},
 };
 
@@ -46,14 +46,9 @@ async fn asked(errand: Errand) -> Result<Era, Fault> {
 }
 
 async fn answered(errand: &Errand) -> Result<Era, Fault> {
-    let says = Meta {
-        capabilities: "{}".to_owned(),
-        info: Some(format!(r#"{{"name":"hub","version":"{}"}}"#, env!("CARGO_PKG_VERSION"))),
-        log_level: None,
-    };
     let question = Message::read(QUESTION).map_err(|error| Fault::Internal { detail: error.to_string() })?;
     let upstream = UpstreamSession::none_at(&errand.server);
-    let sent = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, &says)).await;
+    let sent = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, &bridge::own_meta())).await;
     let mut frames = match sent {
         Ok(response) => Frames::of(response, errand.hub.config.limits.answer),
         Err(Fault::Status(400..=499)) => return Err(Fault::OtherEra),
@@ -96,17 +91,6 @@ fn said(answer: &str) -> Option<Era> {
 
 fn era_of(versions: &[String]) -> Era {
     if versions.iter().any(|version| version == STATELESS) { Era::Stateless } else { Era::Stateful }
-}
-
-impl super::Visit {
-    /// On the way to a server, in its era.
-    pub(crate) async fn towards(&self, server: &Arc<str>) -> Result<Errand, Fault> {
-        let errand = self.to(server);
-        match (self.session.standing, era(&errand).await?) {
-            (crate::downstream::Standing::Moment, Era::Stateful) => Err(Fault::OtherEra),
-            _ => Ok(errand),
-        }
-    }
 }
 
 #[cfg(test)]

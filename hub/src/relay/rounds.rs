@@ -6,19 +6,19 @@
 //! belongs to. The number is known for a while, to the key that made the request alone, and is forgotten when the state
 //! is shown. Foreign, moved, changed, used and old states are all refused in the same words.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Errand, Refused};
+use super::{Errand, HeldCall, Refused};
 use crate::{
     envelope::{Kind, Message, Object, with_part},
-    era::{IN_ROUNDS, capability_for},
+    era::{IN_ROUNDS, canonical, capability_for},
     hub::Hub,
-    isolation::Rule,
+    isolation::{Parcel, Rule},
     upstream::Fault,
 };
 
@@ -31,51 +31,83 @@ const MOST: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Outstanding {
     until: Instant,
+    waiting: Waiting,
+}
+
+/// What waits for the next round.
+#[derive(Clone)]
+pub(super) enum Waiting {
+    /// Nothing here: the upstream has put what it needs in its own state.
+    Nothing,
+    /// A call that is held open at its upstream.
+    Call(Parcel<HeldCall>),
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Call(_) => "Call",
+        })
+    }
+}
+
+/// What a request goes on with.
+pub(super) enum Begun {
+    /// Nothing: it begins.
+    Anew(Option<Round>),
+    /// What its upstream has put in its own state, which is in the request now.
+    Again(Option<Round>, String),
+    /// A call that was held for it.
+    Held(HeldCall),
 }
 
 /// What is sealed in a state.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sealed {
     number: String,
-    /// The upstream's own state.
-    state: String,
+    /// The upstream's own state, where it has one.
+    state: Option<String>,
 }
 
 /// One round of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Round {
     /// What its state opens for.
     purpose: String,
-    method: String,
 }
 
 impl Round {
-    /// The round that a request begins; `None` where it can have no second. A state that it brings is opened: the request
-    /// as it is to go upstream comes with it.
-    pub(super) async fn begin(
-        errand: &Errand,
-        message: &Message<'_>,
-    ) -> Result<(Option<Self>, Option<String>), Refused> {
-        let Kind::Request { method, .. } = &message.kind else { return Ok((None, None)) };
-        let round = Self { purpose: purpose(errand, message, method), method: method.clone() };
-        let request = match message.param("requestState") {
+    /// Opens the state that a request brings, if it brings one. Only some requests can have a second round.
+    pub(super) async fn begin(errand: &Errand, message: &Message<'_>) -> Result<Begun, Refused> {
+        let Kind::Request { method, .. } = &message.kind else { return Ok(Begun::Anew(None)) };
+        let round = Self { purpose: purpose(errand, message, method) };
+        let shown = message.param("requestState");
+        let redeemed = match shown {
             None => None,
             Some(raw) => {
                 let shown: Option<String> = serde_json::from_str(raw).ok();
-                let state = round.redeem(errand, &shown.ok_or(Refused::StaleState)?).await?;
-                Some(message.with_part(raw, &Value::from(state).to_string()))
+                Some((raw, round.redeem(errand, &shown.ok_or(Refused::StaleState)?).await?))
             }
         };
-        Ok((IN_ROUNDS.contains(&round.method.as_str()).then_some(round), request))
+        let round = IN_ROUNDS.contains(&method.as_str()).then_some(round);
+        match redeemed {
+            None => Ok(Begun::Anew(round)),
+            Some((_, (Waiting::Call(held), _))) => Ok(Begun::Held(held.take().ok_or(Refused::StaleState)?)),
+            Some((raw, (Waiting::Nothing, state))) => {
+                Ok(Begun::Again(round, message.with_part(raw, &Value::from(state).to_string())))
+            }
+        }
     }
 
-    /// The state of the upstream that was sealed in this one.
-    async fn redeem(&self, errand: &Errand, shown: &str) -> Result<String, Refused> {
+    /// What waits under this state, and the state of the upstream that was sealed in it.
+    async fn redeem(&self, errand: &Errand, shown: &str) -> Result<(Waiting, Option<String>), Refused> {
         let hub = &errand.hub;
-        if !hub.isolation.keeps(Rule::WrapRequestState) {
-            return Ok(shown.to_owned());
-        }
-        let sealed: Sealed = hub.sealer.open(&self.purpose, shown).ok_or(Refused::StaleState)?;
+        let sealed: Sealed = match hub.sealer.open(&self.purpose, shown) {
+            Some(sealed) => sealed,
+            None if hub.isolation.keeps(Rule::WrapRequestState) => return Err(Refused::StaleState),
+            None => return Ok((Waiting::Nothing, Some(shown.to_owned()))),
+        };
         let (table, place) = (&hub.request_states, errand.place());
         let known = match hub.isolation.keeps(Rule::RequestStateOnce) {
             true => table.remove(&place, &sealed.number).await,
@@ -85,20 +117,21 @@ impl Round {
         if known.until <= Instant::now() && hub.isolation.keeps(Rule::RequestStateExpires) {
             return Err(Refused::StaleState);
         }
-        Ok(sealed.state)
+        Ok((known.waiting, sealed.state))
     }
 
-    async fn mint(&self, errand: &Errand, state: String) -> Result<String, Fault> {
+    /// A state for the next round.
+    pub(super) async fn mint(&self, errand: &Errand, waiting: Waiting, state: Option<String>) -> Result<String, Fault> {
         let hub = &errand.hub;
-        if !hub.isolation.keeps(Rule::WrapRequestState) {
-            return Ok(state);
+        if let Some(state) = state.as_ref().filter(|_| !hub.isolation.keeps(Rule::WrapRequestState)) {
+            return Ok(state.clone());
         }
         let (table, place) = (&hub.request_states, errand.place());
         if table.in_scope(&place).await?.len() >= MOST {
             return Err(Fault::TooMany);
         }
         let number = hub.mint_number()?;
-        table.insert(&place, number.clone(), Outstanding { until: Instant::now() + LIFETIME }).await?;
+        table.insert(&place, number.clone(), Outstanding { until: Instant::now() + LIFETIME, waiting }).await?;
         let sealed = hub.sealer.seal(hub.environment.random.as_ref(), &self.purpose, &Sealed { number, state });
         sealed.map_err(|error| Fault::Internal { detail: error.to_string() })
     }
@@ -120,7 +153,7 @@ pub(super) async fn answered(round: Option<&Round>, errand: &Errand, answer: Str
         None => Ok(answer),
         Some(raw) => {
             let state = serde_json::from_str(raw).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
-            let sealed = round.mint(errand, state).await?;
+            let sealed = round.mint(errand, Waiting::Nothing, Some(state)).await?;
             Ok(with_part(&answer, raw, &Value::from(sealed).to_string()))
         }
     }
@@ -162,21 +195,6 @@ fn purpose(errand: &Errand, message: &Message<'_>, method: &str) -> String {
     let params = params.map(|params| params.without(&["_meta", "requestState", "inputResponses"])).unwrap_or_default();
     let digest: String = Sha256::digest(canonical(&params)).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("request state\n{}\n{}\n{method}\n{digest}", errand.session.route, errand.server)
-}
-
-/// JSON with its keys in order: a client that writes its request anew may write it in another order.
-fn canonical(json: &str) -> String {
-    fn sorted(value: Value) -> Value {
-        match value {
-            Value::Object(members) => {
-                let members: std::collections::BTreeMap<_, _> = members.into_iter().collect();
-                members.into_iter().map(|(key, value)| (key, sorted(value))).collect()
-            }
-            Value::Array(items) => items.into_iter().map(sorted).collect(),
-            other => other,
-        }
-    }
-    serde_json::from_str(json).map_or_else(|_| json.to_owned(), |value| sorted(value).to_string())
 }
 
 /// Forgets requests that have waited for too long.

@@ -5,8 +5,12 @@
 
 use http::Method;
 
-use super::{Errand, UpstreamSession, cache};
+use super::{
+    Errand, UpstreamSession, cache,
+    tell::{self, BridgedEar},
+};
 use crate::{
+    downstream::Standing,
     envelope::{self, Id, Kind, Message, Object, with_members, with_part},
     era::meta::SUBSCRIPTION,
     isolation::Rule,
@@ -18,11 +22,29 @@ pub(crate) enum Heard {
     /// The upstream's refusal, for the client.
     Refused(String),
     /// What it tells from now on.
-    Stream(Box<Ear>),
+    Stream(Ear),
 }
 
-/// One listen.
-pub(crate) struct Ear {
+/// What a client that listens is told.
+pub(crate) enum Ear {
+    /// By an upstream that was told of this very listen.
+    Own(Box<OwnEar>),
+    /// By one that tells a session of the hub's.
+    Bridged(Box<BridgedEar>),
+}
+
+impl Ear {
+    /// What the client is told next; `None` at the end. Whoever stops waiting loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        match self {
+            Self::Own(ear) => ear.next().await,
+            Self::Bridged(ear) => ear.next().await,
+        }
+    }
+}
+
+/// One listen at an upstream.
+pub(crate) struct OwnEar {
     errand: Errand,
     frames: Frames,
     waiting: std::collections::VecDeque<String>,
@@ -33,11 +55,11 @@ pub(crate) struct Ear {
 }
 
 /// Whose what is told is.
-struct Tag {
+pub(super) struct Tag {
     /// The id that the upstream knows.
-    wire: u64,
+    pub(super) wire: u64,
     /// The client's, as it wrote it.
-    raw_id: String,
+    pub(super) raw_id: String,
 }
 
 /// What a client wants to be told.
@@ -51,6 +73,11 @@ pub(super) struct Filter {
 
 /// Begins to listen. The listen lasts for as long as the stream is held.
 pub(crate) async fn subscribe(errand: &Errand, message: &Message<'_>) -> Result<Heard, Fault> {
+    if errand.session.standing == Standing::Bridged {
+        let limit = errand.hub.config.limits.call_timeout;
+        let begun = tokio::time::timeout(limit, tell::begin(errand, message)).await.map_err(|_| Fault::TimedOut)??;
+        return Ok(Heard::Stream(Ear::Bridged(Box::new(begun))));
+    }
     let wire = errand.hub.calls.next();
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let token = message.progress_token();
@@ -71,12 +98,12 @@ pub(crate) async fn subscribe(errand: &Errand, message: &Message<'_>) -> Result<
     let filter = Filter::of(message);
     let tag = Tag { wire, raw_id };
     let (errand, waiting) = (errand.clone(), std::collections::VecDeque::new());
-    Ok(Heard::Stream(Box::new(Ear { errand, frames, waiting, tag, filter, begun: false, over: false })))
+    let ear = OwnEar { errand, frames, waiting, tag, filter, begun: false, over: false };
+    Ok(Heard::Stream(Ear::Own(Box::new(ear))))
 }
 
-impl Ear {
-    /// What the client is told next; `None` at the end. Whoever stops waiting loses nothing.
-    pub(crate) async fn next(&mut self) -> Option<String> {
+impl OwnEar {
+    async fn next(&mut self) -> Option<String> {
         while !self.over {
             let text = match self.waiting.pop_front() {
                 Some(text) => text,
@@ -136,7 +163,7 @@ impl Ear {
 impl Tag {
     /// `object`, in which `meta` stands, with the client's id in the place of the hub's; `None` where it is marked with
     /// another's.
-    fn tagged(&self, object: &str, meta: Option<&str>) -> Option<String> {
+    pub(super) fn tagged(&self, object: &str, meta: Option<&str>) -> Option<String> {
         let Some(meta) = meta else {
             return Some(with_members(object, &format!(r#""_meta":{}"#, self.meta("{}"))));
         };
@@ -150,7 +177,7 @@ impl Tag {
         }
     }
 
-    fn meta(&self, meta: &str) -> String {
+    pub(super) fn meta(&self, meta: &str) -> String {
         with_members(meta, &format!(r#""{SUBSCRIPTION}":{}"#, self.raw_id))
     }
 }
@@ -168,6 +195,39 @@ impl Filter {
             resources: wants("resourcesListChanged"),
             uris: uris.unwrap_or_default(),
         }
+    }
+
+    /// As much of it as a server of the stateful era offers, which has said this in `initialize`.
+    pub(super) fn as_offered(self, welcome: &str) -> Self {
+        let said: serde_json::Value = serde_json::from_str(welcome).unwrap_or_default();
+        let offers = |kind: &str, what: &str| said["result"]["capabilities"][kind][what] == true;
+        Self {
+            tools: self.tools && offers("tools", "listChanged"),
+            prompts: self.prompts && offers("prompts", "listChanged"),
+            resources: self.resources && offers("resources", "listChanged"),
+            uris: if offers("resources", "subscribe") { self.uris } else { Vec::new() },
+        }
+    }
+
+    /// Whether it names anything.
+    pub(super) fn names_any(&self) -> bool {
+        self.tools || self.prompts || self.resources || !self.uris.is_empty()
+    }
+
+    /// As it stands in a message.
+    pub(super) fn written(&self) -> serde_json::Value {
+        let mut written = serde_json::Map::new();
+        for (kind, wanted) in [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ] {
+            written.extend(wanted.then(|| (kind.to_owned(), true.into())));
+        }
+        if !self.uris.is_empty() {
+            written.insert("resourceSubscriptions".to_owned(), self.uris.clone().into());
+        }
+        written.into()
     }
 
     /// Whether it names this notification.

@@ -47,6 +47,9 @@ pub(crate) enum Fault {
     /// The server does not speak the era that it is spoken to in.
     #[error("the server does not speak the revision of this request")]
     OtherEra,
+    /// The user has as many sessions as they may.
+    #[error("you have as many sessions as your limit allows; try again when one has been idle for too long")]
+    OverCap,
     /// The session's own limit.
     #[error("this session has as many calls in flight as its limit allows")]
     TooMany,
@@ -75,6 +78,7 @@ impl Fault {
             Self::SessionEnded => (-33008, "session-ended"),
             Self::Full => (-33010, "server-full"),
             Self::TooMany => (-32000, "too-many-calls"),
+            Self::OverCap => (-32000, "too-many-sessions"),
             Self::Lacks(_) => (MISSING_CAPABILITY, "missing-capability"),
             Self::OtherEra => (-33011, "other-era"),
             Self::Internal { .. } => (-33009, "internal"),
@@ -96,7 +100,13 @@ impl Fault {
     pub(crate) fn is_the_servers(&self) -> bool {
         !matches!(
             self,
-            Self::NotLinked | Self::Full | Self::Lacks(_) | Self::TooMany | Self::SessionEnded | Self::Internal { .. }
+            Self::NotLinked
+                | Self::Full
+                | Self::OverCap
+                | Self::Lacks(_)
+                | Self::TooMany
+                | Self::SessionEnded
+                | Self::Internal { .. }
         )
     }
 }

@@ -101,6 +101,18 @@ impl Asked {
         self.answer(200, body.to_string());
     }
 
+    /// Answers `initialize` with this, and opens a session.
+    pub(crate) fn opens(self, session: &str, result: &Value) {
+        let body = json!({ "jsonrpc": "2.0", "id": self.message()["id"], "result": result });
+        let response = Response::builder().header("content-type", "application/json").header("mcp-session-id", session);
+        self.answer.send(response.body(Body::from(body.to_string())).unwrap()).unwrap();
+    }
+
+    /// Answers a message that only needs to be accepted.
+    pub(crate) fn accept(self) {
+        self.answer(202, "");
+    }
+
     /// Answers with a stream.
     pub(crate) fn stream(self) -> (Speak, CancellationToken) {
         let (speak, said) = mpsc::unbounded_channel::<String>();

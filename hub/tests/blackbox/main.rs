@@ -5,9 +5,11 @@
 //! - [`merged`]: routes of several servers.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand.
+//! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bridged;
 mod cli;
 mod clients;
 mod desk;
