@@ -165,6 +165,22 @@ impl Session {
         })
     }
 
+    /// What its client says of itself in `initialize`, as a request of the stateless era says it.
+    pub(crate) fn meta(&self) -> Meta {
+        let hello = Message::read(&self.opening).ok();
+        let said = |name| hello.as_ref().and_then(|hello| hello.param(name)).filter(|raw| Object::read(raw).is_ok());
+        Meta {
+            capabilities: said("capabilities").unwrap_or("{}").to_owned(),
+            info: said("clientInfo").map(str::to_owned),
+            log_level: None,
+        }
+    }
+
+    /// The revision that its client has asked for.
+    pub(crate) fn revision(&self) -> &'static str {
+        self.revision
+    }
+
     /// Where its owner stands in a table, `from` being where they stand outside of it.
     pub(crate) fn place(&self, from: &Place) -> Place {
         match self.standing {
@@ -338,6 +354,8 @@ async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     hub.request_states.evict(&ended).await;
     hub.subscriptions.evict(&ended).await;
     hub.log_levels.evict(&ended).await;
+    hub.resource_subscriptions.evict(&ended).await;
+    hub.upstream_listens.evict(&ended).await;
     hub.list_cache.evict(&ended).await;
     hub.read_cache.evict(&ended).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {

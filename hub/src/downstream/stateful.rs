@@ -186,6 +186,20 @@ async fn direct(
     if method == "server/discover" && errand.session.standing == Standing::Bridged {
         return Ok(Reply::Whole(relay::discover(&errand, message).await?));
     }
+    let raw_id = raw_id(message);
+    let settled = match (visit.session.standing, method) {
+        (Standing::Client, "logging/setLevel") => relay::set_level(&errand, message).await?,
+        (Standing::Client, "resources/subscribe" | "resources/unsubscribe") => {
+            relay::subscription(&errand, message, method).await?
+        }
+        _ => None,
+    };
+    if let Some(settled) = settled {
+        return Ok(Reply::Whole(match settled {
+            Ok(()) => format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{{}}}}"#),
+            Err(wrong) => answers::error_text(raw_id, -32602, wrong, None),
+        }));
+    }
     Ok(Reply::Steps(relay::call(&errand, message, Asker::of(visit, id, message)).await?))
 }
 

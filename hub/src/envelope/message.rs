@@ -121,6 +121,11 @@ impl<'a> Message<'a> {
         self.id.clone().map(|place| &self.text[place])
     }
 
+    /// The result of an answer, as it was written.
+    pub(crate) fn result(&self) -> Option<&'a str> {
+        Object::read(self.text).ok()?.get("result")
+    }
+
     /// A member of `params`, as it was written.
     pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
         Object::read(self.params?).ok()?.get(name)

@@ -101,17 +101,17 @@ rules! {
     EndStreamsWithSession = "end-streams-with-session",
         "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
     WrapRequestState = "wrap-request-state",
-        "The state that an upstream gives a request to keep goes to the client sealed, never as it is.", "request-state-for-anybody";
+        "The state that an upstream gives a request to keep goes to the client sealed, never as it is.", "object-handle-not-owned";
     RequestStateOfItsRequest = "request-state-of-its-request",
-        "The state of a request opens for the route, the method, the name and the params that it was made for.", "request-state-moved";
+        "The state of a request opens for the route, the method, the name and the params that it was made for.", "object-handle-not-owned";
     RequestStateOnce = "request-state-once",
-        "The state of a request is good once.", "request-state-replayed";
+        "The state of a request is good once.", "side-effect-retried";
     RequestStateExpires = "request-state-expires",
-        "The state of a request is good for a while, and then what waits for it is given up.", "request-state-replayed";
+        "The state of a request is good for a while, and then what waits for it is given up.", "side-effect-retried";
     CloseIsCancel = "close-is-cancel",
-        "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "abandoned-call-runs-on";
+        "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "cancel-not-translated";
     HeadersMatchBody = "headers-match-body",
-        "A stateless request whose headers do not say what its body says is refused.", "header-and-body-disagree";
+        "A stateless request whose headers do not say what its body says is refused.", "list-filtered-call-open";
     CapabilitiesOfTheRequest = "capabilities-of-the-request",
         "What a stateless client can be asked is what this very request declares.", "first-handshake-reused";
     LogWhatWasAsked = "log-what-was-asked",

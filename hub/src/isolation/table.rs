@@ -168,7 +168,7 @@ tables! {
         id: "the random number sealed in the state",
         holds: "requests that wait for more input, and whether their state was shown already",
         why: "a state is as good as a key to what its request has begun; only the key that began it may go on",
-        class: "request-state-for-anybody",
+        class: "object-handle-not-owned",
         special: &[(Level::Principal, "weaker-credential-inherits-session")],
     };
     /// Sessions that the hub holds for clients without one, by route, server and what they declare.
@@ -204,6 +204,26 @@ tables! {
         class: "log-level-global",
         special: &[],
     };
+    /// Resources that a session has subscribed to at a server that keeps no sessions, by server and URI.
+    ResourceSubscriptions((std::sync::Arc<str>, String)) = Sheet {
+        name: "resource-subscriptions",
+        level: Level::Session,
+        id: "server and URI",
+        holds: "which resources the hub listens to for a session, where the server keeps none",
+        why: "a session is told of what it has subscribed to; the first to unsubscribe ends nobody else's",
+        class: "resource-update-fanout",
+        special: &[],
+    };
+    /// Listens that the hub holds for sessions at servers that keep none, by server.
+    UpstreamListens(std::sync::Arc<str>) = Sheet {
+        name: "upstream-listens",
+        level: Level::Session,
+        id: "server",
+        holds: "the way to have a session's listen begun anew when its subscriptions change",
+        why: "a listen carries what one session has subscribed to; in a wider table another's begins anew instead",
+        class: "unsubscribe-for-all",
+        special: &[],
+    };
     /// How a server that was asked wants to be spoken to, by server.
     UpstreamEras(std::sync::Arc<str>) = Sheet {
         name: "upstream-eras",
@@ -211,7 +231,7 @@ tables! {
         id: "server",
         holds: "in which era a server is spoken to, as it said itself",
         why: "what a server answers one account must not decide how another's requests are sent",
-        class: "era-pinned-by-one-answer",
+        class: "shared-breaker",
         special: &[],
     };
     /// How many sessions somebody may still open.

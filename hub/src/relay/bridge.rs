@@ -10,7 +10,10 @@ use super::{Errand, Visit, negotiate, upstream_session};
 use crate::{
     downstream::{self, Session, Standing},
     envelope::{Message, Object},
-    era::{Era, Meta, STATELESS, canonical, meta::SERVER_INFO},
+    era::{
+        Era, Meta, STATELESS, canonical,
+        meta::{self, SERVER_INFO},
+    },
     isolation::Rule,
     upstream::Fault,
 };
@@ -74,17 +77,32 @@ pub(crate) async fn discover(errand: &Errand, message: &Message<'_>) -> Result<S
     Ok(format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{{{said}}}}}"#))
 }
 
+/// What a server of the stateless era says of itself, as an answer to `initialize` in this revision.
+pub(super) fn welcome(said: &Object<'_>, capabilities: &str, revision: &str) -> String {
+    let info = said.get("_meta").and_then(|meta| Object::read(meta).ok()?.get(SERVER_INFO));
+    let info = info.unwrap_or(r#"{"name":"unnamed","version":"0"}"#);
+    let mut result = format!(r#""protocolVersion":"{revision}","capabilities":{capabilities},"serverInfo":{info}"#);
+    if let Some(instructions) = said.get("instructions") {
+        result.push_str(&format!(r#","instructions":{instructions}"#));
+    }
+    format!(r#"{{"jsonrpc":"2.0","id":0,"result":{{{result}}}}}"#)
+}
+
 /// A request for an upstream of the stateful era, without what only the stateless era knows.
 pub(super) fn request(message: &Message<'_>) -> String {
-    let bare = crate::era::meta::taken_out(message);
+    without_rounds(meta::taken_out(message))
+}
+
+/// A request without what belongs to its second round.
+pub(super) fn without_rounds(request: String) -> String {
     let rounds = ["requestState", "inputResponses"];
-    let read = Message::read(&bare).ok();
+    let read = Message::read(&request).ok();
     let params = read.as_ref().and_then(|message| Some((message.params?, Object::read(message.params?).ok()?)));
     match (&read, params) {
         (Some(message), Some((raw, params))) if params.keys().any(|key| rounds.contains(&key)) => {
             message.with_part(raw, &params.without(&rounds))
         }
-        _ => bare,
+        _ => request,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A client that goes away is no cancel: the call goes on upstream, and its answer is dropped here.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -22,6 +22,7 @@ use super::{
     rounds::{self, Begun, Round},
     steps::Progressed,
     upstream_session,
+    wishes::Wishes,
 };
 use crate::{
     catalog::{List, rights},
@@ -94,7 +95,11 @@ pub(super) struct Call {
     pub(super) upstream: Arc<UpstreamSession>,
     place: Place,
     /// The way to it.
-    deliver: mpsc::Sender<Delivery>,
+    pub(super) deliver: mpsc::Sender<Delivery>,
+    /// For what is sent in a next round.
+    pub(super) request: Request,
+    /// The progress token as the client wrote it.
+    pub(super) token: Option<String>,
     pub(super) wire: u64,
     pub(super) raw_id: String,
     method: String,
@@ -140,7 +145,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let cached = cache::Key::of(errand, message);
     if let Some(fresh) = cache::fresh(errand, cached.as_ref()).await? {
-        let fresh = as_told(errand, &method, round.as_ref(), fresh.to_string()).await?;
+        let fresh = as_told(errand, Era::Stateful, &method, round.as_ref(), fresh.to_string()).await?;
         return Ok(known(&fresh, &raw_id));
     }
     let upstream = upstream_session::of(errand).await?;
@@ -169,16 +174,33 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         }
         None => None,
     };
-    let request = Request::of(errand, &upstream, message);
+    let request = Request::of(errand, &upstream, message).await?;
     let body = request.addressed(wire, token.is_some());
     let carrier = Carrier::new(errand.clone(), place.clone(), upstream.clone(), wire, deliver.clone(), body);
     let carrier = carrier.with_logs(logs).asking(errand.session.standing == Standing::Client || round.is_some());
     let entries = Entries { claim, _in_flight: in_flight, _progress: progress, questions: Vec::new() };
     let errand = errand.clone();
-    let call =
-        Call { errand, upstream, place, deliver, wire, raw_id, method, cached, entries, round, canceled, _work: work };
+    let token = token.map(str::to_owned);
+    let call = Call {
+        errand,
+        upstream,
+        place,
+        deliver,
+        request,
+        token,
+        wire,
+        raw_id,
+        method,
+        cached,
+        entries,
+        round,
+        canceled,
+        _work: work,
+    };
     let deadline = Instant::now() + hub.config.limits.call_timeout;
-    let running = Running { call, carrying: Some(Box::pin(carrier.next())), deliveries, deadline };
+    let carrying: Carrying = Box::pin(carrier.next());
+    let (pending, wishes) = (VecDeque::new(), Wishes::default());
+    let running = Running { call, carrying: Some(carrying), deliveries, deadline, pending, wishes };
     let guard = running.guard();
     Ok(Steps::of(running.go_on(), guard))
 }
@@ -227,6 +249,10 @@ pub(super) struct Running {
     /// What others have for it: progress on the listening stream, or whatever a table that is too wide leads here.
     deliveries: mpsc::Receiver<Delivery>,
     deadline: Instant,
+    /// What the client is still to be asked.
+    pub(super) pending: VecDeque<Shown>,
+    /// What an upstream of the stateless era wishes to know.
+    pub(super) wishes: Wishes,
 }
 
 /// What an asker is to be told on the way.
@@ -244,12 +270,19 @@ enum Ending {
 
 /// An upstream's answer as this caller may have it, in the words of their era; what is kept in the cache is the answer
 /// as it came.
-async fn as_told(errand: &Errand, method: &str, round: Option<&Round>, answer: String) -> Result<String, Fault> {
+async fn as_told(
+    errand: &Errand,
+    era: Era,
+    method: &str,
+    round: Option<&Round>,
+    answer: String,
+) -> Result<String, Fault> {
     let answer = match List::of(method) {
         Some(List::Tools) => rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer),
         _ => answer,
     };
     match errand.session.standing {
+        Standing::Client if era == Era::Stateless => Ok(results::for_stateful(method, &answer)),
         Standing::Client => Ok(answer),
         Standing::Moment => rounds::answered(round, errand, answer).await,
         Standing::Bridged if rounds::wish(&answer).is_some() => {
@@ -313,6 +346,23 @@ impl Running {
         Ok(())
     }
 
+    /// Sends the request once more, with this in it, under an id of its own.
+    pub(super) async fn send_again(&mut self, given: &str, state: Option<&str>) -> Result<(), Fault> {
+        let call = &mut self.call;
+        let hub = &call.errand.hub;
+        call.wire = call.upstream.next_id(hub);
+        call.entries._in_flight = hub.in_flight.hold(&call.place, call.wire, call.deliver.clone()).await?;
+        if let Some(token) = &call.token {
+            let progress = Progress { deliver: call.deliver.clone(), token: token.clone(), wire: call.wire };
+            call.entries._progress = Some(hub.progress_tokens.hold(&call.place, call.wire, progress).await?);
+        }
+        let body = call.request.again(call.wire, call.token.is_some(), given, state);
+        let (errand, place, upstream) = (call.errand.clone(), call.place.clone(), call.upstream.clone());
+        let carrier = Carrier::new(errand, place, upstream, call.wire, call.deliver.clone(), body);
+        self.carrying = Some(Box::pin(carrier.next()));
+        Ok(())
+    }
+
     /// Tells the upstream that nobody waits any more, where it does not know that: one that keeps no session learns it
     /// when its answer is no longer read.
     fn let_go(&mut self, ending: &Ending) {
@@ -337,6 +387,9 @@ impl Running {
         let (mut ended, mut canceled) = (pin!(session.life.ended()), pin!(canceled.cancelled()));
         let mut late = pin!(sleep_until(self.deadline));
         loop {
+            if let Some(shown) = self.pending.pop_front() {
+                return Ok(Told::Question(shown));
+            }
             let delivery = tokio::select! {
                 biased;
                 delivery = self.deliveries.recv() => delivery,
@@ -348,6 +401,10 @@ impl Running {
             match delivery {
                 Some(Delivery::Notification(text)) => return Ok(Told::Message(text)),
                 Some(Delivery::Question(shown)) => return Ok(Told::Question(shown)),
+                Some(Delivery::Answer { text, .. }) if self.has_wishes(&text) => {
+                    self.ask_for(&text).await.map_err(Ending::Failed)?;
+                }
+                Some(Delivery::Input { key, given }) => self.given(key, given).await.map_err(Ending::Failed)?,
                 Some(Delivery::Answer { text, streamed }) => return Err(Ending::Answered { text, streamed }),
                 Some(Delivery::Fault(fault)) => return Err(Ending::Failed(fault)),
                 None => {} // The carrier is at its end, and what it carried was for others.
@@ -394,7 +451,7 @@ impl Call {
     /// The answer with the asker's id in the place of the hub's.
     async fn answer(&self, text: String, streamed: bool) -> Result<Step, Fault> {
         cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
-        let text = as_told(&self.errand, &self.method, self.round.as_ref(), text).await?;
+        let text = as_told(&self.errand, self.upstream.era, &self.method, self.round.as_ref(), text).await?;
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })
     }

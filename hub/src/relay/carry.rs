@@ -13,7 +13,7 @@ use super::{
 use crate::{
     downstream::Standing,
     envelope::{self, Id, Kind, Message},
-    era::{Level, capability_for},
+    era::{Era, Level, capability_for},
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -26,6 +26,12 @@ const PATIENCE: u32 = 4;
 pub(crate) enum Delivery {
     /// A message on the way to the answer.
     Notification(String),
+    /// What the client gives for a wish of the upstream; `None` where it gives nothing.
+    Input {
+        /// The key of the wish.
+        key: String,
+        given: Option<String>,
+    },
     /// Something that the upstream asks on the way.
     Question(Shown),
     /// The answer.
@@ -299,6 +305,9 @@ impl Carrier {
             true => hub.in_flight.get(&self.place, &self.wire).await?,
             false => hub.in_flight.everything().into_iter().next(),
         };
+        if self.upstream.era == Era::Stateless {
+            return Ok(None); // There is nothing that it could ask there.
+        }
         let Some(asked_of) = asked_of else {
             ask::refuse(&self.errand, &self.upstream, message, -32000, "the call is over");
             return Ok(None);

@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 use super::UpstreamSession;
 use crate::{
     config::Secret,
-    downstream::{Session, answers},
+    downstream::{Session, Standing, answers},
     envelope::Message,
-    era::{Era, mirror},
+    era::{Era, mirror, results},
     hub::Hub,
     identity::Caller,
     isolation::{Place, Rule},
@@ -169,7 +169,11 @@ impl Errand {
     pub(crate) async fn phrase(&self, id: &str, fault: &Fault) -> String {
         let acting = self.hub.acting(&self.caller, &self.server).await.ok();
         let bearer = acting.and_then(|acting| acting.bearer);
-        answers::fault(&self.hub, &self.server, bearer.as_ref(), id, fault)
+        let text = answers::fault(&self.hub, &self.server, bearer.as_ref(), id, fault);
+        match (self.session.standing, fault) {
+            (Standing::Client, Fault::Lacks(_)) => results::for_stateful("", &text),
+            _ => text,
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 //! - [`mod@bridge`]: sessions that the hub holds for clients that have none; [`held`]: calls that wait there for an answer;
 //!   [`mod@tell`]: what is told there.
 //! - [`request`]: a request as it goes upstream, in the words of the era there; [`log_level`]: how much is logged there.
+//! - [`wishes`]: what an upstream without sessions wishes to know, asked of a client with one; [`mod@listen_on`]: what it
+//!   tells, and what else a session needs there.
 //! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
@@ -26,6 +28,7 @@ mod claim;
 mod errand;
 mod held;
 mod listen;
+mod listen_on;
 mod log_level;
 mod negotiate;
 mod notify;
@@ -35,6 +38,7 @@ mod steps;
 mod subscribe;
 mod tell;
 mod upstream_session;
+mod wishes;
 
 pub(crate) use ask::{Question, answer, progress as progress_of_answer};
 pub(crate) use bridge::{Bridge, discover, hello};
@@ -45,6 +49,7 @@ pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
 pub(crate) use held::HeldCall;
 pub(crate) use listen::{LISTENING, listen};
+pub(crate) use listen_on::{Renew, set_level, subscription};
 pub(crate) use notify::{cancel, notify};
 pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};

@@ -65,9 +65,9 @@ pub(super) struct Tag {
 /// What a client wants to be told.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Filter {
-    tools: bool,
-    prompts: bool,
-    resources: bool,
+    pub(super) tools: bool,
+    pub(super) prompts: bool,
+    pub(super) resources: bool,
     pub(super) uris: Vec<String>,
 }
 
@@ -78,6 +78,11 @@ pub(crate) async fn subscribe(errand: &Errand, message: &Message<'_>) -> Result<
         let begun = tokio::time::timeout(limit, tell::begin(errand, message)).await.map_err(|_| Fault::TimedOut)??;
         return Ok(Heard::Stream(Ear::Bridged(Box::new(begun))));
     }
+    own(errand, message).await
+}
+
+/// The same at an upstream that is told of this very listen.
+pub(super) async fn own(errand: &Errand, message: &Message<'_>) -> Result<Heard, Fault> {
     let wire = errand.hub.calls.next();
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let token = message.progress_token();
@@ -195,6 +200,11 @@ impl Filter {
             resources: wants("resourcesListChanged"),
             uris: uris.unwrap_or_default(),
         }
+    }
+
+    /// Everything but single resources.
+    pub(super) fn of_everything() -> Self {
+        Self { tools: true, prompts: true, resources: true, uris: Vec::new() }
     }
 
     /// As much of it as a server of the stateful era offers, which has said this in `initialize`.

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use http::Method;
 
-use super::Errand;
+use super::{Errand, bridge, negotiate};
 use crate::{
     downstream::{self, Greeting, REVISIONS, Session, Standing},
     envelope::{Kind, Message, Object},
-    era::{Era, STATELESS},
+    era::{Era, Meta, STATELESS, meta, results},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
     upstream::{
@@ -46,7 +46,11 @@ pub(crate) struct UpstreamSession {
 impl UpstreamSession {
     /// What stands in the place of a session at a server that keeps none.
     pub(super) fn none_at(server: &Arc<str>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::none(server))
+    }
+
+    fn none(server: &Arc<str>) -> Self {
+        Self {
             server: server.clone(),
             id: String::new(),
             era: Era::Stateless,
@@ -55,7 +59,7 @@ impl UpstreamSession {
             offers: BTreeSet::new(),
             ids: Serial::default(),
             slot: None,
-        })
+        }
     }
 
     /// How its requests are spoken.
@@ -102,12 +106,62 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
+    if errand.session.standing == Standing::Client && negotiate::era(&errand).await? == Era::Stateless {
+        let discovering = discover(&errand);
+        return tokio::time::timeout(errand.hub.config.limits.call_timeout, discovering)
+            .await
+            .map_err(|_| Fault::TimedOut)?;
+    }
     let Some(slot) = slots(&errand).await?.take() else {
         let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
         return lent.ok_or(Fault::Full);
     };
     let opening = initialize(&errand, slot);
     tokio::time::timeout(errand.hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
+}
+
+/// Asks a server of the stateless era what it is. Nothing is opened there: what it says is kept for the session, in the
+/// words that it would have been welcomed with.
+async fn discover(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    let garbage = |detail: &str| Fault::Garbage { detail: detail.into() };
+    let answer = ask_stateless(errand, "server/discover", &errand.session.meta()).await?;
+    let object = Object::read(&answer).map_err(|error| garbage(&error.to_string()))?;
+    let revision = errand.session.revision();
+    let (welcome, offers) = match object.get("result") {
+        None => (results::for_stateful("server/discover", &answer), BTreeSet::new()),
+        Some(result) => {
+            let said = Object::read(result).map_err(|error| garbage(&error.to_string()))?;
+            let capabilities = said.get("capabilities").unwrap_or("{}");
+            let offers = Object::read(capabilities).map_err(|error| garbage(&error.to_string()))?;
+            let offers = offers.keys().map(str::to_owned).collect();
+            (bridge::welcome(&said, capabilities, revision), offers)
+        }
+    };
+    Ok(Arc::new(UpstreamSession {
+        welcome,
+        offers,
+        revision: revision.to_owned(),
+        ..UpstreamSession::none(&errand.server)
+    }))
+}
+
+/// What a server of the stateless era answers to a request without params.
+pub(super) async fn ask_stateless(errand: &Errand, method: &str, says: &Meta) -> Result<String, Fault> {
+    let id = errand.hub.calls.next();
+    let question = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
+    let question = Message::read(&question).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let upstream = UpstreamSession::none_at(&errand.server);
+    let response = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, says)).await?;
+    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    while let Some(frame) = frames.next().await? {
+        let answers = Message::read(&frame).is_ok_and(
+            |message| matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)),
+        );
+        if answers {
+            return Ok(frame);
+        }
+    }
+    Err(Fault::NoAnswer)
 }
 
 /// What is left under the server's cap. It is nobody's, and outlives every session.

@@ -44,6 +44,9 @@ pub(crate) enum Fault {
     /// It needs something of the client that this request did not declare.
     #[error("the server needs a capability that this request does not declare: {0}")]
     Lacks(&'static str),
+    /// The client was asked on the way and gave nothing.
+    #[error("the server needs something that the client did not give")]
+    NothingGiven,
     /// The server does not speak the era that it is spoken to in.
     #[error("the server does not speak the revision of this request")]
     OtherEra,
@@ -81,6 +84,7 @@ impl Fault {
             Self::OverCap => (-32000, "too-many-sessions"),
             Self::Lacks(_) => (MISSING_CAPABILITY, "missing-capability"),
             Self::OtherEra => (-33011, "other-era"),
+            Self::NothingGiven => (-33012, "nothing-given"),
             Self::Internal { .. } => (-33009, "internal"),
         }
     }
@@ -104,6 +108,7 @@ impl Fault {
                 | Self::Full
                 | Self::OverCap
                 | Self::Lacks(_)
+                | Self::NothingGiven
                 | Self::TooMany
                 | Self::SessionEnded
                 | Self::Internal { .. }
