@@ -8,19 +8,22 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::{Owner, cursor::Sealer},
+    catalog::Owner,
     config::{Config, Credentials, Secret, Server},
     downstream::Session,
     environment::Environment,
+    era::{Era, Level as LogLevel},
     identity::Caller,
     isolation::{
         Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
         table::{
-            InFlight, ListCache, ProgressTokens, ReadCache, ReplayEvents, RequestIds, ResourceOwners, ReverseRequests,
-            SessionSlots, Sessions, UpstreamCredentials, UpstreamSessions, UpstreamSlots,
+            BridgedSessions, InFlight, ListCache, LogLevels, ProgressTokens, ReadCache, ReplayEvents, RequestIds,
+            RequestStates, ResourceOwners, ResourceSubscriptions, ReverseRequests, SessionSlots, Sessions,
+            Subscriptions, UpstreamCredentials, UpstreamEras, UpstreamListens, UpstreamSessions, UpstreamSlots,
         },
     },
-    relay::{Claimed, Delivery, Kept, Progress, Question, UpstreamSession},
+    relay::{Claimed, Delivery, Kept, Listener, Outstanding, Progress, Question, Renew, UpstreamSession},
+    sealer::Sealer,
     upstream::{Client, Fault},
 };
 
@@ -40,6 +43,13 @@ pub struct Hub {
     pub(crate) resource_owners: Scoped<ResourceOwners, Owner>,
     pub(crate) list_cache: Scoped<ListCache, Kept>,
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
+    pub(crate) request_states: Scoped<RequestStates, Outstanding>,
+    pub(crate) bridged_sessions: Scoped<BridgedSessions, Arc<Session>>,
+    pub(crate) subscriptions: Scoped<Subscriptions, Listener>,
+    pub(crate) log_levels: Scoped<LogLevels, LogLevel>,
+    pub(crate) resource_subscriptions: Scoped<ResourceSubscriptions, Arc<str>>,
+    pub(crate) upstream_listens: Scoped<UpstreamListens, mpsc::Sender<Renew>>,
+    pub(crate) upstream_eras: Scoped<UpstreamEras, Era, Fault>,
     pub(crate) session_slots: Scoped<SessionSlots, Slots>,
     pub(crate) upstream_slots: Scoped<UpstreamSlots, Slots>,
     upstream_credentials: Scoped<UpstreamCredentials, Acting>,
@@ -52,7 +62,7 @@ pub struct Hub {
     pub(crate) turnstile: Arc<Semaphore>,
     /// Told when the hub is to stop: listening streams end at once, since they would never end by themselves.
     pub(crate) stopping: CancellationToken,
-    /// Seals the cursors of merged lists.
+    /// Seals the cursors of merged lists and the states of requests that take several rounds.
     pub(crate) sealer: Sealer,
     /// Keys the hash in `User-Session-Id`.
     pepper: [u8; 32],
@@ -122,6 +132,13 @@ impl Hub {
             resource_owners: Scoped::new(&isolation),
             list_cache: Scoped::new(&isolation),
             read_cache: Scoped::new(&isolation),
+            request_states: Scoped::new(&isolation),
+            bridged_sessions: Scoped::new(&isolation),
+            subscriptions: Scoped::new(&isolation),
+            log_levels: Scoped::new(&isolation),
+            resource_subscriptions: Scoped::new(&isolation),
+            upstream_listens: Scoped::new(&isolation),
+            upstream_eras: Scoped::new(&isolation),
             session_slots: Scoped::new(&isolation),
             upstream_slots: Scoped::new(&isolation),
             upstream_credentials: Scoped::new(&isolation),
@@ -182,6 +199,14 @@ impl Hub {
             return Ok(format!("session-{}", self.session_numbers.next()));
         }
         let mut bytes = [0; 32];
+        let failed = |error: std::io::Error| Fault::Internal { detail: format!("no randomness: {error}") };
+        self.environment.random.fill(&mut bytes).map_err(failed)?;
+        Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))
+    }
+
+    /// 128 random bits, as text.
+    pub(crate) fn mint_number(&self) -> Result<String, Fault> {
+        let mut bytes = [0; 16];
         let failed = |error: std::io::Error| Fault::Internal { detail: format!("no randomness: {error}") };
         self.environment.random.fill(&mut bytes).map_err(failed)?;
         Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))

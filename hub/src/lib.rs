@@ -6,6 +6,7 @@
 //! - [`edge`]: connections, limits, and the gate at which a caller is checked; [`identity`]: the result.
 //! - [`downstream`]: client sessions and their HTTP; [`catalog`]: what a caller may see and use.
 //! - [`relay`]: one request's way, and back; [`upstream`]: what is sent to servers, and as whom.
+//! - [`era`]: what differs between the two eras of the protocol; [`sealer`]: what a client keeps for the hub.
 //! - [`envelope`]: JSON-RPC as bytes.
 //! - `bench`, only with the feature of that name: what is measured of the inside.
 //! - [`isolation`]: every table that callers share, and how narrow it is. Start here if you audit.
@@ -18,10 +19,12 @@ mod downstream;
 pub mod edge;
 mod envelope;
 pub mod environment;
+mod era;
 mod hub;
 mod identity;
 pub mod isolation;
 mod relay;
+mod sealer;
 mod upstream;
 
 pub use config::{Config, ConfigError};

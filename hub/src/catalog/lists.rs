@@ -1,12 +1,11 @@
 //! Lists of several servers, merged: all of them asked side by side, each in the client's own words.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    cursor::Places,
     listing::{self, List, Page},
     merged::{Merged, Wrong, barred},
     names::{self, Owner},
@@ -14,12 +13,15 @@ use super::{
 use crate::{
     envelope::{Id, Message, Object},
     isolation::Rule,
-    relay::{self, Asker, Claim, Errand, Refused, Step},
+    relay::{self, Claim},
     upstream::Fault,
 };
 
 /// Where a merged list says which servers are missing in it, and why.
 const UNAVAILABLE: &str = "hub/unavailable";
+
+/// Where a merged list goes on: the servers that have more to show, each with its own cursor.
+type Places = BTreeMap<Arc<str>, String>;
 
 /// Pages of several servers.
 #[derive(Default)]
@@ -69,7 +71,8 @@ impl Merged<'_> {
             None => Places::new(),
             Some(raw) => {
                 let cursor: Option<String> = serde_json::from_str(raw).ok();
-                let places = cursor.and_then(|cursor| self.visit.hub.sealer.open(&self.holder(list), &cursor));
+                let places: Option<Places> =
+                    cursor.and_then(|cursor| self.visit.hub.sealer.open(&self.holder(list), &cursor));
                 places.ok_or_else(|| Wrong::Said(-32602, "this cursor is none of yours; begin without one".into()))?
             }
         };
@@ -90,7 +93,7 @@ impl Merged<'_> {
         params: Option<&Object<'_>>,
         cursor: Option<&str>,
     ) -> Result<Page, Fault> {
-        let errand = self.visit.to(server);
+        let errand = self.visit.towards(server).await?;
         if !relay::upstream_session(&errand).await?.offers.contains(list.capability()) {
             return Ok(Page::default());
         }
@@ -104,7 +107,7 @@ impl Merged<'_> {
             }
         };
         let request = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"{}","params":{params}}}"#, list.method());
-        let answer = ask(&errand, &request).await?;
+        let answer = relay::ask_server(&errand, &request).await?;
         Page::read(list, &answer)
     }
 
@@ -163,22 +166,4 @@ impl Merged<'_> {
         table.insert(&place, told.clone(), owner).await.map_err(barred)?;
         Ok(told)
     }
-}
-
-/// Asks a server on the hub's own account and waits for the answer.
-async fn ask(errand: &Errand, request: &str) -> Result<String, Fault> {
-    let message = Message::read(request).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let mut steps = match relay::call(errand, &message, Asker::Hub).await {
-        Ok(steps) => steps,
-        Err(Refused::Fault(fault)) => return Err(fault),
-        Err(Refused::TooMany | Refused::DuplicateId) => return Err(Fault::TooMany),
-    };
-    while let Some(step) = steps.next().await {
-        match step {
-            Step::Notification(_) => {}
-            Step::Answer { text, .. } => return Ok(text),
-            Step::Failed { fault, .. } => return Err(fault),
-        }
-    }
-    Err(Fault::NoAnswer)
 }

@@ -2,11 +2,10 @@
 //!
 //! - [`route`]: what a path leads to, for this user.
 //! - [`rights`]: which tools they may list and call.
-//! - [`listing`]: the four lists, read and merged; [`cursor`]: where a merged list goes on.
+//! - [`listing`]: the four lists, read and merged.
 //! - [`names`]: which server a name or a URI belongs to.
 //! - [`merged`]: one request at a route with several servers; [`lists`]: their lists; [`owners`]: their resources.
 
-pub(crate) mod cursor;
 mod listing;
 mod lists;
 mod merged;

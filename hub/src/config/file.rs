@@ -33,6 +33,17 @@ pub(super) struct Server {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     pub(super) cache: Option<String>,
+    #[serde(default)]
+    pub(super) era: Era,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Era {
+    Stateful,
+    Stateless,
+    #[default]
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

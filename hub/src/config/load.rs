@@ -10,7 +10,7 @@ use std::{
 
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::{Config, Credentials, Key, Limits, Secret, Server, User, file};
+use super::{Config, Credentials, Key, Limits, Secret, Server, SpokenTo, User, file};
 use crate::identity::Caller;
 
 /// No answer is given again for longer than this: a right that was taken away must be felt soon.
@@ -134,7 +134,12 @@ impl Problems {
             }
             cache
         });
-        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers, cache })
+        let era = match server.era {
+            file::Era::Stateful => SpokenTo::Stateful,
+            file::Era::Stateless => SpokenTo::Stateless,
+            file::Era::Auto => SpokenTo::Auto,
+        };
+        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers, cache, era })
     }
 
     fn route_name(&mut self, name: &str, place: &str) {

@@ -12,5 +12,5 @@ mod secret;
 
 pub use limits::Limits;
 pub use load::ConfigError;
-pub use model::{Config, Credentials, Key, Server, User};
+pub use model::{Config, Credentials, Key, Server, SpokenTo, User};
 pub use secret::Secret;

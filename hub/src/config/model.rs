@@ -44,6 +44,19 @@ pub struct Server {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How long its lists and resources may be given again to who was given them; `None` is never.
     pub cache: Option<Duration>,
+    /// How it is spoken to.
+    pub era: SpokenTo,
+}
+
+/// How a server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpokenTo {
+    /// In sessions: revisions 2025-03-26 to 2025-11-25.
+    Stateful,
+    /// By requests that stand alone: revision 2026-07-28.
+    Stateless,
+    /// As it says when it is asked.
+    Auto,
 }
 
 /// Whose credential is used at a server.

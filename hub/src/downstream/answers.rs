@@ -10,8 +10,9 @@ use http::{
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
 
-use super::REVISIONS;
-use crate::{config::Secret, envelope::sse, hub::Hub, isolation::Rule, relay::Visit, upstream::Fault};
+use crate::{
+    config::Secret, envelope::sse, era::UNSUPPORTED_REVISION, hub::Hub, isolation::Rule, relay::Visit, upstream::Fault,
+};
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -73,7 +74,11 @@ pub(crate) fn fault(hub: &Hub, server: &str, bearer: Option<&Secret>, id: &str, 
         let token = bearer.map(Secret::reveal).unwrap_or_default();
         message.push_str(&format!(" (POST {uri}, Authorization: Bearer {token}; {})", fault.detail()));
     }
-    error_text(id, code, &message, Some(json!({ "source": "hub", "server": server, "reason": reason })))
+    let mut data = json!({ "source": "hub", "server": server, "reason": reason });
+    if let Fault::Lacks(capability) = fault {
+        data["requiredCapabilities"] = json!({ *capability: {} });
+    }
+    error_text(id, code, &message, Some(data))
 }
 
 /// 404: for a foreign session id, an ended one and one that never existed, on every verb.
@@ -121,8 +126,15 @@ pub(crate) fn method_not_allowed() -> Response<Body> {
     response
 }
 
-/// 400 in the form that the stateless era understands: this hub does not speak it yet.
-pub(crate) fn unsupported_revision(id: &str, requested: &str) -> Response<Body> {
-    let data = json!({ "supported": REVISIONS, "requested": requested });
-    json(StatusCode::BAD_REQUEST, error_text(id, -32022, "unsupported protocol version", Some(data)))
+/// 405: the stateless era has one verb.
+pub(crate) fn post_only() -> Response<Body> {
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "null", -32000, "use POST; there is no other verb here");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// 400: this hub does not speak this revision. It names those that it does.
+pub(crate) fn unsupported_revision(id: &str, requested: &str, supported: &[&str]) -> Response<Body> {
+    let data = json!({ "supported": supported, "requested": requested });
+    json(StatusCode::BAD_REQUEST, error_text(id, UNSUPPORTED_REVISION, "unsupported protocol version", Some(data)))
 }

@@ -56,6 +56,10 @@ async fn one(visit: Visit, route: Route, text: String, tell: mpsc::Sender<Step>)
     let Kind::Request { id, method } = &message.kind else {
         return told(&visit, &route, &message).await;
     };
+    if method == "ping" {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, message.raw_id().unwrap_or("null"));
+        return drop(tell.send(Step::Answer { text, streamed: true }).await);
+    }
     match reply(&visit, &route, &message, id.clone(), method).await {
         // A client that has gone is told nothing; its calls run on, as they do when they come alone.
         Reply::Whole(text) => drop(tell.send(Step::Answer { text, streamed: true }).await),

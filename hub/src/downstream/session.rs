@@ -8,10 +8,11 @@ use super::{Checked, REVISIONS};
 use crate::{
     catalog::{self, Reach, Route},
     envelope::{Message, Object},
+    era::{Meta, STATELESS},
     hub::Hub,
     identity::Caller,
     isolation::{Activity, Life, Place, Rule, Serial, Slot, Slots},
-    relay::{self, UpstreamSession, Visit},
+    relay::{self, Bridge, UpstreamSession, Visit},
     upstream::Fault,
 };
 
@@ -28,8 +29,14 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// The `initialize` that opened it, as it goes upstream.
     pub(crate) opening: String,
+    /// What it stands for.
+    pub(crate) standing: Standing,
+    /// What it is called among those that the hub holds itself.
+    bridge: Option<Bridge>,
     /// Who says to an upstream that the handshake is over.
     pub(crate) greeting: Greeting,
+    /// The capabilities that its client declares: a JSON object.
+    pub(crate) declared: String,
     /// What upstreams may ask of its client, by capability.
     pub(crate) offers: BTreeSet<String>,
     /// Counts what its client is asked.
@@ -42,6 +49,17 @@ pub(crate) struct Session {
     pub(crate) activity: Arc<Activity>,
     /// Its place under its user's cap; none for one that evicted another.
     slot: Option<Slot>,
+}
+
+/// What a session stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A session that a client of the stateful era has opened.
+    Client,
+    /// A session that the hub holds at one server for clients of the stateless era.
+    Bridged,
+    /// One request of the stateless era. There is no session: it has no place in the tables, and nothing outlives it.
+    Moment,
 }
 
 /// Who ends the handshake with an upstream.
@@ -92,9 +110,12 @@ pub(super) async fn open(
         route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
         opening: opening(hello, &route.reach),
+        declared: hello.param("capabilities").unwrap_or("{}").to_owned(),
         offers: offers(hello, &route.reach),
         questions: Serial::default(),
         streams: Serial::default(),
+        standing: Standing::Client,
+        bridge: None,
         greeting: match route.reach {
             Reach::Server(_) => Greeting::OfTheClient,
             Reach::Merged(_) => Greeting::OfTheHub,
@@ -119,6 +140,86 @@ pub(super) async fn open(
     hub.sessions.insert(&place, name(hub, &route.name, &id), session.clone()).await.map_err(Fault::from)?;
     std::mem::forget(making); // From here on `end` clears it away.
     Ok((session, welcome))
+}
+
+impl Session {
+    /// What stands in the place of a session for one request of the stateless era. Upstreams are told the same name with
+    /// every request that a key makes on a route, since nothing else tells its requests apart.
+    pub(crate) fn moment(hub: &Hub, caller: &Caller, route: &Route, meta: &Meta) -> Arc<Self> {
+        Arc::new(Self {
+            life: Life::begin(format!("request {}", hub.calls.next()).into()),
+            caller: caller.clone(),
+            route: route.name.clone(),
+            name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential_name(), route.name)),
+            opening: String::new(),
+            declared: meta.capabilities.clone(),
+            offers: declared(&meta.capabilities),
+            questions: Serial::default(),
+            streams: Serial::default(),
+            standing: Standing::Moment,
+            bridge: None,
+            greeting: Greeting::OfTheHub,
+            revision: STATELESS,
+            activity: Activity::now(),
+            slot: None,
+        })
+    }
+
+    /// What its client says of itself in `initialize`, as a request of the stateless era says it.
+    pub(crate) fn meta(&self) -> Meta {
+        let hello = Message::read(&self.opening).ok();
+        let said = |name| hello.as_ref().and_then(|hello| hello.param(name)).filter(|raw| Object::read(raw).is_ok());
+        Meta {
+            capabilities: said("capabilities").unwrap_or("{}").to_owned(),
+            info: said("clientInfo").map(str::to_owned),
+            log_level: None,
+        }
+    }
+
+    /// The revision that its client has asked for.
+    pub(crate) fn revision(&self) -> &'static str {
+        self.revision
+    }
+
+    /// Where its owner stands in a table, `from` being where they stand outside of it.
+    pub(crate) fn place(&self, from: &Place) -> Place {
+        match self.standing {
+            Standing::Client | Standing::Bridged => from.in_session(&self.life),
+            Standing::Moment => from.clone(),
+        }
+    }
+}
+
+/// A session that the hub holds for this client itself. It takes a place under the user's cap like any other.
+pub(crate) async fn bridged(visit: &Visit, bridge: Bridge) -> Result<Arc<Session>, Fault> {
+    let Visit { hub, caller, session: moment, .. } = visit;
+    let cap = hub.config.limits.sessions_per_user;
+    let slots = hub.session_slots.get_or_insert_with(&hub.place(caller, &bridge.0), (), || Slots::new(cap)).await?;
+    let slot = slots.take().ok_or(Fault::OverCap)?;
+    let id = hub.mint_session_id()?;
+    Ok(Arc::new(Session {
+        life: Life::begin(id.as_str().into()),
+        caller: caller.clone(),
+        route: moment.route.clone(),
+        name: hub.session_name(&caller.principal, &id),
+        opening: relay::hello(&moment.declared, REVISIONS[0]),
+        declared: moment.declared.clone(),
+        offers: moment.offers.clone(),
+        questions: Serial::default(),
+        streams: Serial::default(),
+        standing: Standing::Bridged,
+        bridge: Some(bridge),
+        greeting: Greeting::OfTheHub,
+        revision: REVISIONS[0],
+        activity: Activity::now(),
+        slot: Some(slot),
+    }))
+}
+
+/// The names of the capabilities in an object of them.
+fn declared(capabilities: &str) -> BTreeSet<String> {
+    let declared = Object::read(capabilities).ok();
+    declared.map(|declared| declared.keys().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// The revision that a session speaks.
@@ -188,9 +289,8 @@ fn opening(hello: &Message<'_>, reach: &Reach) -> String {
 
 /// The capabilities that a client declares, where upstreams are told of them.
 fn offers(hello: &Message<'_>, reach: &Reach) -> BTreeSet<String> {
-    let declared = hello.param("capabilities").and_then(|raw| Object::read(raw).ok());
-    match (declared, reach) {
-        (Some(declared), Reach::Server(_)) => declared.keys().map(str::to_owned).collect(),
+    match (hello.param("capabilities"), reach) {
+        (Some(capabilities), Reach::Server(_)) => declared(capabilities),
         _ => BTreeSet::new(),
     }
 }
@@ -228,7 +328,14 @@ impl Drop for Making<'_> {
 /// Ends a session and everything that belongs to it.
 pub(crate) async fn end(hub: &Arc<Hub>, session: &Arc<Session>) {
     let place = hub.place(&session.caller, &session.route).in_session(&session.life);
-    if let Err(error) = hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await {
+    let removed = match &session.bridge {
+        None => hub.sessions.remove(&place, &name(hub, &session.route, session.life.key())).await,
+        Some(bridge) => {
+            let place = hub.place(&session.caller, &bridge.1);
+            hub.bridged_sessions.remove_if(&place, bridge, |held| Arc::ptr_eq(held, session)).await
+        }
+    };
+    if let Err(error) = removed {
         tracing::error!(%error, "ending a session");
     }
     clear_away(hub, session).await;
@@ -244,6 +351,11 @@ async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     hub.resource_owners.evict(&ended).await;
     hub.reverse_requests.evict(&ended).await;
     hub.replay_events.evict(&ended).await;
+    hub.request_states.evict(&ended).await;
+    hub.subscriptions.evict(&ended).await;
+    hub.log_levels.evict(&ended).await;
+    hub.resource_subscriptions.evict(&ended).await;
+    hub.upstream_listens.evict(&ended).await;
     hub.list_cache.evict(&ended).await;
     hub.read_cache.evict(&ended).await;
     if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
@@ -263,7 +375,8 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
     loop {
         tokio::time::sleep(pause).await;
         relay::sweep_caches(&hub);
-        for session in hub.sessions.everything() {
+        relay::sweep_states(&hub);
+        for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;
             }

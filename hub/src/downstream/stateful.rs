@@ -6,15 +6,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION};
 
 use super::{
-    REVISIONS,
     answers::{self, Body},
     batch,
-    session::{self, NotOpened, Session},
+    front::{all_revisions, revision_header},
+    session::{self, NotOpened, Session, Standing},
     streams,
 };
 use crate::{
     catalog::{self, Reach, Route, rights},
-    envelope::{Id, Kind, Malformed, Message, Object},
+    envelope::{Id, Kind, Malformed, Message},
     hub::Hub,
     identity::Caller,
     isolation::Rule,
@@ -44,13 +44,12 @@ impl Checked {
     }
 }
 
-/// Answers it.
-pub(crate) async fn handle(request: Checked) -> Response<Body> {
+/// Answers one that is no POST.
+pub(super) async fn handle(request: &Checked) -> Response<Body> {
     let answered = match request.method {
-        Method::POST => post(&request).await,
-        Method::DELETE => delete(&request).await,
-        Method::GET => streams::get(&request).await,
-        _ => match in_session(&request).await {
+        Method::DELETE => delete(request).await,
+        Method::GET => streams::get(request).await,
+        _ => match in_session(request).await {
             Ok(_) => Ok(answers::method_not_allowed()),
             Err(refusal) => Err(refusal),
         },
@@ -61,28 +60,35 @@ pub(crate) async fn handle(request: Checked) -> Response<Body> {
 /// A refusal is an answer too; it is boxed because answers are large and most requests have none.
 pub(super) type Refusal = Box<Response<Body>>;
 
-async fn post(request: &Checked) -> Result<Response<Body>, Refusal> {
-    let text = std::str::from_utf8(&request.body).map_err(|_| malformed(-32700, "the body is not UTF-8"))?;
-    if text.trim_start().starts_with('[') {
-        return batch::post(request, text).await;
-    }
-    let message = read(text)?;
-    spoken_revision(request, &message)?;
+/// Answers a POST of several messages.
+pub(super) async fn batch(request: &Checked, text: &str) -> Response<Body> {
+    batch::post(request, text).await.unwrap_or_else(|refusal| *refusal)
+}
+
+/// Answers a POST.
+pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Response<Body>, Refusal> {
+    spoken_revision(request, message)?;
     if matches!(&message.kind, Kind::Request { method, .. } if method == "initialize") {
-        return Ok(initialize(request, &message).await);
+        return Ok(initialize(request, message).await);
     }
     let visit = request.visit(&in_session(request).await?);
     match &message.kind {
         Kind::Request { id, method } => {
-            let reply = reply(&visit, &request.route, &message, id.clone(), method).await;
+            let reply = match method.as_str() {
+                "ping" => Reply::Whole(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, raw_id(message))),
+                _ => reply(&visit, &request.route, message, id.clone(), method).await,
+            };
             Ok(answered(&visit, reply).await)
         }
         Kind::Notification { .. } | Kind::Response { .. } => {
-            told(&visit, &request.route, &message).await;
+            told(&visit, &request.route, message).await;
             Ok(answers::empty(StatusCode::ACCEPTED))
         }
     }
 }
+
+/// What is said to whoever shows a request state that is not good, whatever is wrong with it.
+const STALE_STATE: &str = "this request state is none of yours, or no longer good; begin anew without one";
 
 /// Reads one message.
 pub(super) fn read(text: &str) -> Result<Message<'_>, Refusal> {
@@ -100,23 +106,16 @@ fn raw_id<'a>(message: &Message<'a>) -> &'a str {
     message.raw_id().unwrap_or("null")
 }
 
-/// Refuses a revision that this hub does not speak, so that a client of a later era hears it at once.
+/// Refuses a revision that this hub does not speak, so that a client of a later era hears it at once. `initialize` may
+/// come with the header of the stateless era: it says in its params what it asks for.
 fn spoken_revision(request: &Checked, message: &Message<'_>) -> Result<(), Refusal> {
-    let header =
-        request.headers.get(headers::REVISION).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let probe = matches!(&message.kind, Kind::Request { method, .. } if method == "server/discover");
-    let requested = match header {
-        Some(revision) if !REVISIONS.contains(&revision.as_str()) => revision,
-        None if probe => requested_in_meta(message),
-        _ => return Ok(()),
-    };
-    Err(Box::new(answers::unsupported_revision(raw_id(message), &requested)))
-}
-
-/// The revision that a stateless request names in its `_meta`.
-fn requested_in_meta(message: &Message<'_>) -> String {
-    let meta = message.param("_meta").and_then(|meta| Object::read(meta).ok());
-    meta.and_then(|meta| meta.string("io.modelcontextprotocol/protocolVersion")).unwrap_or_default()
+    let spoken = all_revisions();
+    match revision_header(&request.headers) {
+        Some(named) if !spoken.contains(&named.as_str()) => {
+            Err(Box::new(answers::unsupported_revision(raw_id(message), &named, &spoken)))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn initialize(request: &Checked, message: &Message<'_>) -> Response<Body> {
@@ -151,12 +150,9 @@ fn with_id(answer: &str, asked: &Message<'_>) -> String {
     }
 }
 
-/// What a request inside a session is answered.
+/// What a request is answered, in either era.
 pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, id: Id, method: &str) -> Reply {
     let raw_id = raw_id(message);
-    if method == "ping" {
-        return Reply::Whole(format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{{}}}}"#));
-    }
     let (replied, server) = match &route.reach {
         Reach::Merged(servers) => (catalog::answer(visit, servers, message, method, id).await, &route.name),
         Reach::Server(server) => (direct(visit, server, message, method, id).await, server),
@@ -165,6 +161,7 @@ pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, i
     match replied {
         Ok(reply) => reply,
         Err(Refused::DuplicateId) => refused(-32600, "this request id is in flight in this session already"),
+        Err(Refused::StaleState) => refused(-32602, STALE_STATE),
         Err(Refused::TooMany) => refused(-32000, &Fault::TooMany.to_string()),
         Err(Refused::Fault(fault)) => Reply::Whole(visit.to(server).phrase(raw_id, &fault).await),
     }
@@ -185,7 +182,25 @@ async fn direct(
             return Ok(Reply::Whole(answers::error_text(raw_id(message), -32602, &text, None)));
         }
     }
-    Ok(Reply::Steps(relay::call(&visit.to(server), message, Asker::Client(id)).await?))
+    let errand = visit.towards(server).await?;
+    if method == "server/discover" && errand.session.standing == Standing::Bridged {
+        return Ok(Reply::Whole(relay::discover(&errand, message).await?));
+    }
+    let raw_id = raw_id(message);
+    let settled = match (visit.session.standing, method) {
+        (Standing::Client, "logging/setLevel") => relay::set_level(&errand, message).await?,
+        (Standing::Client, "resources/subscribe" | "resources/unsubscribe") => {
+            relay::subscription(&errand, message, method).await?
+        }
+        _ => None,
+    };
+    if let Some(settled) = settled {
+        return Ok(Reply::Whole(match settled {
+            Ok(()) => format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{{}}}}"#),
+            Err(wrong) => answers::error_text(raw_id, -32602, wrong, None),
+        }));
+    }
+    Ok(Reply::Steps(relay::call(&errand, message, Asker::of(visit, id, message)).await?))
 }
 
 async fn answered(visit: &Visit, reply: Reply) -> Response<Body> {

@@ -60,7 +60,7 @@ async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Futu
     if tokio::time::timeout(LAST_WORDS, finished).await.is_err() {
         connections.shutdown().await;
     }
-    for session in hub.sessions.everything() {
+    for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
         downstream::end(&hub, &session).await;
     }
 }

@@ -121,6 +121,11 @@ impl<'a> Message<'a> {
         self.id.clone().map(|place| &self.text[place])
     }
 
+    /// The result of an answer, as it was written.
+    pub(crate) fn result(&self) -> Option<&'a str> {
+        Object::read(self.text).ok()?.get("result")
+    }
+
     /// A member of `params`, as it was written.
     pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
         Object::read(self.params?).ok()?.get(name)
@@ -149,6 +154,20 @@ impl<'a> Message<'a> {
         Object::read(self.param("_meta")?).ok()?.get("progressToken")
     }
 
+    /// The message with one more member of `params`, before all others; it must not be there already.
+    pub(crate) fn with_param(&self, name: &str, value: &str) -> String {
+        match self.params {
+            Some(params) if params.starts_with('{') => {
+                self.with_part(params, &with_members(params, &format!(r#""{name}":{value}"#)))
+            }
+            Some(_) => self.whole(),
+            None => {
+                let end = self.text.rfind('}').unwrap_or(self.text.len());
+                splice(self.text, end..end, &format!(r#","params":{{"{name}":{value}}}"#))
+            }
+        }
+    }
+
     /// The message with another value in the place of `part`, which was read out of it.
     pub(crate) fn with_part(&self, part: &str, value: &str) -> String {
         with_part(self.text, part, value)
@@ -162,6 +181,13 @@ pub(crate) fn messages(text: String) -> Vec<String> {
         Some(batch) => batch.into_iter().map(|message| message.get().to_owned()).collect(),
         None => vec![text],
     }
+}
+
+/// A JSON object with these members before its own.
+pub(crate) fn with_members(object: &str, members: &str) -> String {
+    let rest = object.trim_start().trim_start_matches('{');
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    format!("{{{members}{comma}{rest}")
 }
 
 /// `text` with this value in the place of `part`, which is a slice of it.

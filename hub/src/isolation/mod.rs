@@ -12,6 +12,7 @@
 //! - [`scoped`]: the container; [`sync`]: what it is built of; [`opening`]: one opening for all who wait for it.
 //! - [`activity`]: how idle a session is; [`slots`]: places under a cap; [`serial`]: numbers in order; [`yields`]: races
 //!   by seed.
+//! - [`parcel`]: something that is taken once.
 //! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
 //! - [`page`]: all of this as a page that a person reads.
@@ -25,6 +26,7 @@ pub mod opening;
 #[cfg(test)]
 mod orders;
 pub mod page;
+mod parcel;
 pub mod place;
 pub mod policy;
 pub mod rule;
@@ -42,6 +44,7 @@ pub(crate) use backlog::{Backlog, Busy, Reader};
 pub use defects::{Defect, UnknownIsolation};
 pub use level::Level;
 pub(crate) use life::Life;
+pub(crate) use parcel::Parcel;
 pub(crate) use place::{Barred, Place};
 pub use policy::Isolation;
 pub use rule::Rule;

@@ -100,6 +100,24 @@ rules! {
         "Who does not read what is told holds up their own stream, and nobody else's.", "slow-reader-stalls-others";
     EndStreamsWithSession = "end-streams-with-session",
         "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
+    WrapRequestState = "wrap-request-state",
+        "The state that an upstream gives a request to keep goes to the client sealed, never as it is.", "object-handle-not-owned";
+    RequestStateOfItsRequest = "request-state-of-its-request",
+        "The state of a request opens for the route, the method, the name and the params that it was made for.", "object-handle-not-owned";
+    RequestStateOnce = "request-state-once",
+        "The state of a request is good once.", "side-effect-retried";
+    RequestStateExpires = "request-state-expires",
+        "The state of a request is good for a while, and then what waits for it is given up.", "side-effect-retried";
+    CloseIsCancel = "close-is-cancel",
+        "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "cancel-not-translated";
+    HeadersMatchBody = "headers-match-body",
+        "A stateless request whose headers do not say what its body says is refused.", "list-filtered-call-open";
+    CapabilitiesOfTheRequest = "capabilities-of-the-request",
+        "What a stateless client can be asked is what this very request declares.", "first-handshake-reused";
+    LogWhatWasAsked = "log-what-was-asked",
+        "Log messages go to a stateless request that asked for them, from its level on.", "log-level-global";
+    TellWhatWasAsked = "tell-what-was-asked",
+        "A listening client is told what its filter names and nothing else.", "resource-update-fanout";
     OneListeningStream = "one-listening-stream",
         "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }

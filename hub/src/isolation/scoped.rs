@@ -168,6 +168,17 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         owned.into_iter().map(|entry| entry.value.clone()).collect()
     }
 
+    /// Everything in the scope of `place`, oldest first.
+    pub(crate) async fn in_scope(&self, place: &Place) -> Result<Vec<V>, Barred> {
+        let scope = place.at(self.inner.level)?;
+        self.inner.yields.point().await;
+        let state = self.inner.lock();
+        let mut all: Vec<_> =
+            state.entries.iter().filter(|((of, _), _)| *of == scope).map(|(_, entry)| entry).collect();
+        all.sort_by_key(|entry| entry.generation);
+        Ok(all.into_iter().map(|entry| entry.value.clone()).collect())
+    }
+
     /// Everything, oldest first: for a sweeper, which acts for nobody and hands nothing to anybody.
     pub(crate) fn everything(&self) -> Vec<V> {
         let state = self.inner.lock();

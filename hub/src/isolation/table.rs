@@ -161,6 +161,79 @@ tables! {
         class: "result-cache-omits-caller",
         special: &[],
     };
+    /// Requests that wait for another round, by the number in the state that their client keeps.
+    RequestStates(String) = Sheet {
+        name: "request-states",
+        level: Level::Credential,
+        id: "the random number sealed in the state",
+        holds: "requests that wait for more input, and whether their state was shown already",
+        why: "a state is as good as a key to what its request has begun; only the key that began it may go on",
+        class: "object-handle-not-owned",
+        special: &[(Level::Principal, "weaker-credential-inherits-session")],
+    };
+    /// Sessions that the hub holds for clients without one, by route, server and what they declare.
+    BridgedSessions(crate::relay::Bridge) = Sheet {
+        name: "bridged-sessions",
+        level: Level::Credential,
+        id: "route, server and declared capabilities",
+        holds: "the session that the hub holds at an upstream for clients that have none",
+        why: "an upstream keeps state by its session; what one key has done there is no other's",
+        class: "one-upstream-session-for-all",
+        special: &[
+            (Level::Principal, "weaker-credential-inherits-session"),
+            (Level::UpstreamCredential, "pool-key-omits-user"),
+        ],
+    };
+    /// Clients without a session that listen, by a number of the hub's.
+    Subscriptions(u64) = Sheet {
+        name: "subscriptions",
+        level: Level::Session,
+        id: "a number of the hub's",
+        holds: "who listens to what a session of the hub's is told, and what they asked for",
+        why: "what an upstream tells a session is for those on whose behalf it was opened",
+        class: "broadcast-upstream-notification",
+        special: &[],
+    };
+    /// Levels of log messages, by server.
+    LogLevels(std::sync::Arc<str>) = Sheet {
+        name: "log-levels",
+        level: Level::Session,
+        id: "server",
+        holds: "from which level on a server logs for a session",
+        why: "how much one client wants to hear is no reason to tell others as much, or as little",
+        class: "log-level-global",
+        special: &[],
+    };
+    /// Resources that a session has subscribed to at a server that keeps no sessions, by server and URI.
+    ResourceSubscriptions((std::sync::Arc<str>, String)) = Sheet {
+        name: "resource-subscriptions",
+        level: Level::Session,
+        id: "server and URI",
+        holds: "which resources the hub listens to for a session, where the server keeps none",
+        why: "a session is told of what it has subscribed to; the first to unsubscribe ends nobody else's",
+        class: "resource-update-fanout",
+        special: &[],
+    };
+    /// Listens that the hub holds for sessions at servers that keep none, by server.
+    UpstreamListens(std::sync::Arc<str>) = Sheet {
+        name: "upstream-listens",
+        level: Level::Session,
+        id: "server",
+        holds: "the way to have a session's listen begun anew when its subscriptions change",
+        why: "a listen carries what one session has subscribed to; in a wider table another's begins anew instead",
+        class: "unsubscribe-for-all",
+        special: &[],
+    };
+    /// How a server that was asked wants to be spoken to, by server.
+    UpstreamEras(std::sync::Arc<str>) = Sheet {
+        name: "upstream-eras",
+        level: Level::UpstreamCredential,
+        id: "server",
+        holds: "in which era a server is spoken to, as it said itself",
+        why: "what a server answers one account must not decide how another's requests are sent",
+        class: "shared-breaker",
+        special: &[],
+    };
     /// How many sessions somebody may still open.
     SessionSlots(()) = Sheet {
         name: "session-slots",

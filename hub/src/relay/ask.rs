@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Errand, UpstreamSession, Visit, notify};
+use tokio::sync::mpsc;
+
+use super::{Delivery, Errand, UpstreamSession, Visit, notify};
 use crate::{
     downstream::Greeting,
     envelope::{Id, Message},
@@ -27,16 +29,31 @@ pub(crate) struct Question {
     raw_id: String,
     /// The progress token as the upstream wrote it.
     token: Option<String>,
+    /// Where the answer goes, where it is no message to whoever asked.
+    input: Option<Input>,
+}
+
+/// A wish of an upstream of the stateless era, and the call that waits for what the client gives.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub(super) key: String,
+    pub(super) deliver: mpsc::Sender<Delivery>,
 }
 
 /// A question as the client is to be shown it. It can be answered for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Shown {
+    id: u64,
     pub(super) text: String,
     pub(super) held: Held<ReverseRequests, Question>,
 }
 
 impl Shown {
+    /// The number under which its answer is looked for.
+    pub(super) fn number(&self) -> u64 {
+        self.id
+    }
+
     /// Its text. It can be answered for as long as the session lives.
     pub(super) fn left_open(self) -> String {
         self.held.leave();
@@ -73,13 +90,31 @@ pub(super) async fn ask(
         upstream: upstream.clone(),
         raw_id: message.raw_id().unwrap_or("null").to_owned(),
         token: token.map(str::to_owned),
+        input: None,
     };
     let held = hub.reverse_requests.hold(&errand.visit().place(), id, question).await?;
-    Ok(Some(Shown { text: message.readdressed(&id.to_string(), token), held }))
+    Ok(Some(Shown { id, text: message.readdressed(&id.to_string(), token), held }))
+}
+
+/// Takes a wish in, as a question of this method.
+pub(super) async fn wish(
+    errand: &Errand,
+    upstream: &Arc<UpstreamSession>,
+    method: &str,
+    params: Option<&str>,
+    input: Input,
+) -> Result<Shown, Fault> {
+    let id = errand.session.questions.next();
+    let params = params.map(|params| format!(r#","params":{params}"#)).unwrap_or_default();
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"{params}}}"#);
+    let question =
+        Question { shown: id, upstream: upstream.clone(), raw_id: String::new(), token: None, input: Some(input) };
+    let held = errand.hub.reverse_requests.hold(&errand.visit().place(), id, question).await?;
+    Ok(Shown { id, text, held })
 }
 
 /// Whether the client said in its `initialize` that it can be asked this.
-fn offered(errand: &Errand, method: &str) -> bool {
+pub(super) fn offered(errand: &Errand, method: &str) -> bool {
     let offers = &errand.session.offers;
     match method.split_once('/') {
         Some((kind, _)) => offers.contains(kind),
@@ -118,7 +153,12 @@ pub(crate) async fn answer(visit: &Visit, answer: &Message<'_>, id: Option<&Id>)
         true => table.remove(&place, &id).await?,
         false => table.get(&place, &id).await?,
     };
-    let Some(Question { upstream, raw_id, .. }) = asked else { return Ok(()) };
+    let Some(Question { upstream, raw_id, input, .. }) = asked else { return Ok(()) };
+    if let Some(Input { key, deliver }) = input {
+        let given = answer.result().map(str::to_owned);
+        let _ = deliver.send(Delivery::Input { key, given }).await; // The call may be over by now.
+        return Ok(());
+    }
     // By whoever answers: a question that was found in a table too wide shows who was let in.
     notify::pass(&visit.to(&upstream.server), &upstream, answer.with_id(&raw_id)).await
 }

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Errand;
+use super::{Errand, rounds::wish};
 use crate::{
     catalog::List,
+    downstream::Standing,
     envelope::{Kind, Message, Object},
     hub::Hub,
     isolation::Barred,
@@ -46,13 +47,21 @@ impl Key {
     pub(super) fn of(errand: &Errand, message: &Message<'_>) -> Option<Self> {
         let time = errand.hub.config.servers.get(&errand.server)?.cache?;
         let Kind::Request { method, .. } = &message.kind else { return None };
+        if message.param("inputResponses").or(message.param("requestState")).is_some() {
+            return None; // What somebody has added on the way is in the answer.
+        }
         let kind = match method.as_str() {
             "resources/read" => What::Resource,
             method => List::of(method).map(|_| What::List)?,
         };
         let params = message.params.map(Object::read).transpose().ok()?;
         let params = params.map(|params| params.without(&["_meta"])).unwrap_or_else(|| "{}".to_owned());
-        Some(Self { asked: (errand.server.clone(), format!("{method} {params}")), kind, time })
+        // In the stateless era an answer may depend on what the very request declares.
+        let declared = match errand.session.standing {
+            Standing::Client => String::new(),
+            Standing::Moment | Standing::Bridged => format!(" {:?}", errand.session.offers),
+        };
+        Some(Self { asked: (errand.server.clone(), format!("{method} {params}{declared}")), kind, time })
     }
 }
 
@@ -70,7 +79,7 @@ pub(super) async fn fresh(errand: &Errand, key: Option<&Key>) -> Result<Option<A
 /// Keeps an answer, if it is one that may be given again.
 pub(super) async fn keep(errand: &Errand, key: Option<&Key>, answer: &str) -> Result<(), Fault> {
     let Some(key) = key else { return Ok(()) };
-    let good = Object::read(answer).is_ok_and(|answer| answer.get("result").is_some());
+    let good = Object::read(answer).is_ok_and(|answer| answer.get("result").is_some()) && wish(answer).is_none();
     if !good || answer.len() > LONGEST {
         return Ok(());
     }

@@ -8,10 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::{
     Errand, UpstreamSession,
     ask::{self, Shown},
-    cache, upstream_session,
+    cache, tell, upstream_session,
 };
 use crate::{
+    downstream::Standing,
     envelope::{self, Id, Kind, Message},
+    era::{Era, Level, capability_for},
     isolation::{Place, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -24,6 +26,12 @@ const PATIENCE: u32 = 4;
 pub(crate) enum Delivery {
     /// A message on the way to the answer.
     Notification(String),
+    /// What the client gives for a wish of the upstream; `None` where it gives nothing.
+    Input {
+        /// The key of the wish.
+        key: String,
+        given: Option<String>,
+    },
     /// Something that the upstream asks on the way.
     Question(Shown),
     /// The answer.
@@ -52,9 +60,34 @@ pub(super) struct Carrier {
     /// The way to its own call: nothing is sent on it here, but whoever is found in a table may be this one.
     own: mpsc::Sender<Delivery>,
     stage: Stage,
+    logs: Logs,
+    /// Whether its client can be asked something on the way.
+    asking: bool,
     /// Only while `never-retry-side-effect` is switched off: what is sent once more.
     again: Option<String>,
     _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Which log messages on the way its call is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Logs {
+    All,
+    /// From this level on.
+    From(Level),
+    None,
+}
+
+impl Logs {
+    /// Whether this message is none of a log, or one that is told.
+    fn lets_pass(self, method: &str, message: &Message<'_>) -> bool {
+        let level = || message.string_param("level").and_then(|(_, level)| Level::read(&level));
+        match self {
+            _ if method != "notifications/message" => true,
+            Self::All => true,
+            Self::From(least) => level().is_none_or(|level| level >= least),
+            Self::None => false,
+        }
+    }
 }
 
 /// How far it has come.
@@ -83,7 +116,28 @@ impl Carrier {
         body: String,
     ) -> Self {
         let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
-        Self { errand, place, upstream, wire, own, stage: Stage::Unsent(body), again, _turn: None }
+        Self {
+            errand,
+            place,
+            upstream,
+            wire,
+            own,
+            stage: Stage::Unsent(body),
+            logs: Logs::All,
+            asking: true,
+            again,
+            _turn: None,
+        }
+    }
+
+    /// With these log messages for its call.
+    pub(super) fn with_logs(self, logs: Logs) -> Self {
+        Self { logs, ..self }
+    }
+
+    /// Whether its client can be asked something on the way.
+    pub(super) fn asking(self, asking: bool) -> Self {
+        Self { asking, ..self }
     }
 
     /// Whether there may be more to read.
@@ -177,12 +231,17 @@ impl Carrier {
             Kind::Notification { method } => match method.as_str() {
                 "notifications/progress" => self.progressed(&message).await,
                 "notifications/cancelled" => match ask::take_back(&self.errand, &self.upstream, &message).await? {
-                    Some(told) => self.on_the_way(told).await,
+                    Some(told) if self.errand.session.standing == Standing::Client => {
+                        self.on_the_way(method, told).await
+                    }
+                    Some(_) => Ok(None),
                     None => Ok(None),
                 },
+                _ if !self.logs.lets_pass(method, &message) => Ok(None),
                 _ => {
                     cache::forget_what_changed(&self.errand, method);
-                    self.on_the_way(text).await
+                    let method = method.clone();
+                    self.on_the_way(&method, text).await
                 }
             },
             Kind::Request { method, .. } => self.asked(&message, method).await,
@@ -222,8 +281,19 @@ impl Carrier {
         Ok(self.hand_to(Some(progress.deliver), told).await)
     }
 
-    /// Everything else that comes on a call's stream is that call's.
-    async fn on_the_way(&self, text: String) -> Result<Option<Delivery>, Fault> {
+    /// Everything else that comes on a call's stream is that call's. What a client of the stateless era has to ask for
+    /// does not belong there: it goes to those who have.
+    async fn on_the_way(&self, method: &str, text: String) -> Result<Option<Delivery>, Fault> {
+        match self.errand.session.standing {
+            Standing::Bridged if method != "notifications/message" => {
+                tell::tell(&self.errand, method, &text).await?;
+                return Ok(None);
+            }
+            Standing::Moment if is_asked_for(method) && self.errand.hub.isolation.keeps(Rule::TellWhatWasAsked) => {
+                return Ok(None);
+            }
+            _ => {}
+        }
         let addressee = self.errand.hub.in_flight.get(&self.place, &self.wire).await?;
         Ok(self.hand_to(addressee, Delivery::Notification(text)).await)
     }
@@ -235,10 +305,24 @@ impl Carrier {
             true => hub.in_flight.get(&self.place, &self.wire).await?,
             false => hub.in_flight.everything().into_iter().next(),
         };
+        if self.upstream.era == Era::Stateless {
+            return Ok(None); // There is nothing that it could ask there.
+        }
         let Some(asked_of) = asked_of else {
             ask::refuse(&self.errand, &self.upstream, message, -32000, "the call is over");
             return Ok(None);
         };
+        if self.errand.session.standing == Standing::Bridged {
+            let lacks = capability_for(method).filter(|_| self.asking && !ask::offered(&self.errand, method));
+            if !self.asking || capability_for(method).is_none() && method != "ping" {
+                ask::refuse(&self.errand, &self.upstream, message, -32601, "this client cannot be asked that here");
+                return Ok(None);
+            }
+            if let Some(lacking) = lacks.filter(|_| hub.isolation.keeps(Rule::AskOnlyWhatIsOffered)) {
+                ask::refuse(&self.errand, &self.upstream, message, -32601, "this client offers nothing of the kind");
+                return Ok(self.hand_to(Some(asked_of), Delivery::Fault(Fault::Lacks(lacking))).await);
+            }
+        }
         match ask::ask(&self.errand, &self.upstream, message, method).await? {
             Some(shown) => Ok(self.hand_to(Some(asked_of), Delivery::Question(shown)).await),
             None => Ok(None),
@@ -257,4 +341,9 @@ impl Carrier {
         let waiting = hub.in_flight.get(&self.place, &self.wire).await.ok()?;
         self.hand_to(waiting, Delivery::Fault(fault)).await
     }
+}
+
+/// What a client of the stateless era is told where it listens, and nowhere else.
+fn is_asked_for(method: &str) -> bool {
+    method.ends_with("/list_changed") || method.starts_with("notifications/resources/")
 }

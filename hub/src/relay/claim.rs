@@ -18,6 +18,8 @@ pub(crate) enum Refused {
     DuplicateId,
     /// The session has too many calls in flight.
     TooMany,
+    /// The state that it shows is not good here, or no longer.
+    StaleState,
     /// Nothing could be sent.
     Fault(Fault),
 }

@@ -10,11 +10,16 @@ use hyper::body::Incoming;
 use super::UpstreamSession;
 use crate::{
     config::Secret,
-    downstream::{Session, answers},
+    downstream::{Session, Standing, answers},
+    envelope::Message,
+    era::{Era, mirror, results},
     hub::Hub,
     identity::Caller,
     isolation::{Place, Rule},
-    upstream::{Fault, headers},
+    upstream::{
+        Fault,
+        headers::{self, Spoken},
+    },
 };
 
 /// A request of a client, before it is known to which server it goes.
@@ -51,7 +56,7 @@ impl Visit {
 
     /// Where this client's own request ids stand: on its route, whatever server they concern.
     pub(crate) fn place(&self) -> Place {
-        self.hub.place(&self.caller, &self.session.route).in_session(&self.session.life)
+        self.session.place(&self.hub.place(&self.caller, &self.session.route))
     }
 }
 
@@ -79,7 +84,7 @@ impl Errand {
 
     /// Where it stands among the tables.
     pub(crate) fn place(&self) -> Place {
-        self.hub.place(&self.caller, &self.server).in_session(&self.session.life)
+        self.session.place(&self.hub.place(&self.caller, &self.server))
     }
 
     /// Sends one request.
@@ -122,13 +127,18 @@ impl Errand {
             client_authorization: self.authorization.as_ref(),
         };
         let bearer = acting.bearer.as_ref().map(Secret::reveal);
-        let ids = upstream.map(|upstream| (upstream.id.as_str(), upstream.revision.as_str()));
+        let spoken = upstream.map_or(Spoken::First, UpstreamSession::spoken);
         let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
         tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
+        let mirrored = match (spoken, Message::read(&body)) {
+            (Spoken::Stateless, Ok(message)) => mirror::headers_of(&message),
+            _ => Vec::new(),
+        };
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = server.uri.clone();
-        *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, ids)?;
+        *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, spoken)?;
+        request.headers_mut().extend(mirrored);
         Ok(request)
     }
 
@@ -138,7 +148,15 @@ impl Errand {
         upstream: Option<&UpstreamSession>,
     ) -> Result<Response<Incoming>, Fault> {
         let response = self.hub.client.send(request).await?;
+        let stateless = upstream.is_some_and(|upstream| upstream.era == Era::Stateless);
         match response.status() {
+            // In the stateless era a refusal is an answer that has a status too.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if stateless && is_json(&response) => Ok(response),
+            status if stateless && !status.is_success() => match status {
+                StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
+                StatusCode::FORBIDDEN => Err(Fault::Forbidden),
+                status => Err(Fault::Status(status.as_u16())),
+            },
             StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),
             StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
             StatusCode::FORBIDDEN => Err(Fault::Forbidden),
@@ -151,6 +169,15 @@ impl Errand {
     pub(crate) async fn phrase(&self, id: &str, fault: &Fault) -> String {
         let acting = self.hub.acting(&self.caller, &self.server).await.ok();
         let bearer = acting.and_then(|acting| acting.bearer);
-        answers::fault(&self.hub, &self.server, bearer.as_ref(), id, fault)
+        let text = answers::fault(&self.hub, &self.server, bearer.as_ref(), id, fault);
+        match (self.session.standing, fault) {
+            (Standing::Client, Fault::Lacks(_)) => results::for_stateful("", &text),
+            _ => text,
+        }
     }
+}
+
+fn is_json(response: &Response<Incoming>) -> bool {
+    let media = response.headers().get(CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().to_ascii_lowercase().starts_with(b"application/json"))
 }

@@ -9,9 +9,11 @@ use std::{sync::Arc, time::Duration};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::{Errand, UpstreamSession, ask, cache, call, upstream_session};
+use super::{Errand, UpstreamSession, ask, cache, call, listen_on, tell, upstream_session};
 use crate::{
+    downstream::Standing,
     envelope::{self, Kind, Message},
+    era::Era,
     isolation::{Backlog, Rule},
     upstream::{Fault, frames::Frames},
 };
@@ -19,16 +21,19 @@ use crate::{
 /// The number of the listening stream in its session. Those of calls are counted from 1.
 pub(crate) const LISTENING: u64 = 0;
 /// How often in a row a stream that was lost is asked for again; after that the client has to.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 /// The pause before the first of them. Each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens the upstream's stream and feeds the client's with it until the session ends.
 pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(), Fault> {
     let opening = async {
         let upstream = upstream_session::of(errand).await?;
+        if upstream.era == Era::Stateless {
+            return Ok((upstream, None));
+        }
         match open(errand, &upstream, None).await {
-            Ok(frames) => Ok((upstream, frames)),
+            Ok(frames) => Ok((upstream, Some(frames))),
             Err(fault) => {
                 if fault == Fault::SessionLost {
                     upstream_session::forgotten(errand, &upstream).await;
@@ -40,6 +45,7 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     let limit = errand.hub.config.limits.call_timeout;
     let (upstream, frames) = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
     let listener = Listener { errand: errand.clone(), upstream };
+    let Some(frames) = frames else { return listen_on::begin(listener, stream).await };
     let (stream, session) = (stream.clone(), errand.session.clone());
     let ends = errand.hub.isolation.keeps(Rule::EndStreamsWithSession);
     tokio::spawn(async move {
@@ -66,9 +72,9 @@ async fn open(errand: &Errand, upstream: &UpstreamSession, last: Option<&str>) -
 }
 
 /// One session's ear at its upstream.
-struct Listener {
-    errand: Errand,
-    upstream: Arc<UpstreamSession>,
+pub(super) struct Listener {
+    pub(super) errand: Errand,
+    pub(super) upstream: Arc<UpstreamSession>,
 }
 
 impl Listener {
@@ -128,7 +134,15 @@ impl Listener {
             }
             Kind::Notification { method } => {
                 cache::forget_what_changed(&self.errand, method);
-                self.tell(text).await
+                match self.errand.session.standing {
+                    Standing::Bridged => tell::tell(&self.errand, method, &text).await,
+                    Standing::Client | Standing::Moment => self.tell(text).await,
+                }
+            }
+            Kind::Request { method, .. } if self.errand.session.standing == Standing::Bridged && method != "ping" => {
+                // Nobody in particular is concerned, so nobody is asked.
+                ask::refuse(&self.errand, &self.upstream, &message, -32601, "nobody can be asked outside of a call");
+                Ok(())
             }
             Kind::Request { method, .. } => match ask::ask(&self.errand, &self.upstream, &message, method).await? {
                 Some(shown) => self.tell(shown.left_open()).await,
@@ -138,7 +152,7 @@ impl Listener {
     }
 
     /// Puts a message on the session's stream.
-    async fn tell(&self, text: String) -> Result<(), Fault> {
+    pub(super) async fn tell(&self, text: String) -> Result<(), Fault> {
         let hub = &self.errand.hub;
         let patience = hub.config.limits.call_timeout;
         let _turn = match hub.isolation.keeps(Rule::SlowReaderHarmsItself) {

@@ -4,31 +4,55 @@
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
 //! - [`mod@call`]: a call from its asker's id to its answer, whatever happens in between.
 //! - [`steps`]: what its asker is given of it, and who carries it on.
+//! - [`mod@negotiate`]: in which era a server is spoken to.
+//! - [`mod@rounds`]: requests that take several rounds, and the states that their clients keep.
+//! - [`mod@bridge`]: sessions that the hub holds for clients that have none; [`held`]: calls that wait there for an answer;
+//!   [`mod@tell`]: what is told there.
+//! - [`request`]: a request as it goes upstream, in the words of the era there; [`log_level`]: how much is logged there.
+//! - [`wishes`]: what an upstream without sessions wishes to know, asked of a client with one; [`mod@listen_on`]: what it
+//!   tells, and what else a session needs there.
 //! - [`claim`]: a client's request id while its request is in flight.
 //! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
 //! - [`mod@notify`]: notifications, cancels among them.
 //! - [`mod@ask`]: what an upstream asks a client, and the answer.
 //! - [`mod@listen`]: what an upstream tells a session outside of any answer.
+//! - [`mod@subscribe`]: what an upstream tells a client of the stateless era that listens.
 //! - [`cache`]: lists and resources given again to who was given them.
 
 mod ask;
+mod bridge;
 mod cache;
 mod call;
 mod carry;
 mod claim;
 mod errand;
+mod held;
 mod listen;
+mod listen_on;
+mod log_level;
+mod negotiate;
 mod notify;
+mod request;
+mod rounds;
 mod steps;
+mod subscribe;
+mod tell;
 mod upstream_session;
+mod wishes;
 
 pub(crate) use ask::{Question, answer, progress as progress_of_answer};
+pub(crate) use bridge::{Bridge, discover, hello};
 pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
-pub(crate) use call::{Asker, Progress, Reply, call};
+pub(crate) use call::{Asker, Progress, Reply, ask_server, call};
 pub(crate) use carry::Delivery;
 pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
+pub(crate) use held::HeldCall;
 pub(crate) use listen::{LISTENING, listen};
+pub(crate) use listen_on::{Renew, set_level, subscription};
 pub(crate) use notify::{cancel, notify};
+pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};
+pub(crate) use subscribe::{Heard, subscribe};
+pub(crate) use tell::Listener;
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

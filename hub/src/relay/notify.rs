@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Method;
 
 use super::{Errand, UpstreamSession, Visit, upstream_session};
-use crate::{envelope::Message, isolation::Rule, upstream::Fault};
+use crate::{envelope::Message, era::Era, isolation::Rule, upstream::Fault};
 
 /// Passes a client's notification on to its server.
 pub(crate) async fn notify(errand: &Errand, message: &Message<'_>) -> Result<(), Fault> {
@@ -21,6 +21,9 @@ pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), F
     };
     claimed.canceled.cancel();
     let Some(target) = claimed.target else { return Ok(()) };
+    if target.upstream.era == Era::Stateless {
+        return Ok(()); // It learns it when its answer is no longer read.
+    }
     let body = match visit.hub.isolation.keeps(Rule::TranslateCancel) {
         true => message.with_part(raw, &target.wire.to_string()),
         false => message.whole(),
@@ -29,8 +32,11 @@ pub(crate) async fn cancel(visit: &Visit, message: &Message<'_>) -> Result<(), F
     pass(&visit.to(&target.errand.server), &target.upstream, body).await
 }
 
-/// Sends a message that is only accepted.
+/// Sends a message that is only accepted. In the stateless era there is none.
 pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body: String) -> Result<(), Fault> {
+    if upstream.era == Era::Stateless {
+        return Ok(());
+    }
     let passing = errand.send(Some(upstream), Method::POST, body);
     let limit = errand.hub.config.limits.call_timeout;
     let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
@@ -41,9 +47,9 @@ pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body:
 }
 
 /// Tells the upstream that nobody waits for this call any more.
-pub(super) fn give_up(errand: &Errand, upstream: &Arc<UpstreamSession>, wire: u64) {
+pub(super) fn give_up(errand: &Errand, upstream: &Arc<UpstreamSession>, wire: u64, why: &str) {
     let body = format!(
-        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{wire},"reason":"timed out"}}}}"#
+        r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{wire},"reason":"{why}"}}}}"#
     );
     send_in_background(errand, upstream.clone(), body);
 }

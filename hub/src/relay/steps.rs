@@ -2,10 +2,11 @@
 //!
 //! So a call needs no task of its own while somebody waits for it, and its answer is handed over by being returned: a
 //! channel would wake the very task that fills it, and that costs more than everything else that the hub does for a call.
-//! Whoever leaves, leaves the call to a task: a client that goes away is no cancel.
+//! Whoever leaves, leaves the call to a task: a client that goes away is no cancel, but in the stateless era it is.
 
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, sync::mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::upstream::Fault;
 
@@ -56,22 +57,24 @@ pub(crate) struct Steps {
     known: Option<Step>,
     /// The call, until it is over.
     call: Option<BoxFuture<'static, Progressed>>,
+    /// Canceled when whoever asked leaves before the end, where that is a cancel.
+    guard: Option<CancellationToken>,
 }
 
 impl Steps {
     /// What `call` tells, by carrying it on.
-    pub(super) fn of(call: BoxFuture<'static, Progressed>) -> Self {
-        Self { known: None, call: Some(call) }
+    pub(super) fn of(call: BoxFuture<'static, Progressed>, guard: Option<CancellationToken>) -> Self {
+        Self { known: None, call: Some(call), guard }
     }
 
     /// An answer that needs no call.
     pub(super) fn known(step: Step) -> Self {
-        Self { known: Some(step), call: None }
+        Self { known: Some(step), call: None, guard: None }
     }
 
     /// No step at all.
     pub(super) fn none() -> Self {
-        Self { known: None, call: None }
+        Self { known: None, call: None, guard: None }
     }
 
     /// The next step; `None` at the end. Whoever stops waiting loses nothing.
@@ -107,7 +110,9 @@ impl Steps {
 
 impl Drop for Steps {
     fn drop(&mut self) {
-        self.call.take().map(to_its_end).into_iter().for_each(in_a_task);
+        let Some(call) = self.call.take() else { return };
+        self.guard.iter().for_each(CancellationToken::cancel);
+        in_a_task(to_its_end(call));
     }
 }
 
@@ -154,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_is_waited_for_needs_no_task() {
-        let mut steps = Steps::of(telling(&["a", "b"]));
+        let mut steps = Steps::of(telling(&["a", "b"]), None);
         assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("a"));
         assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("b"));
         assert!(steps.next().await.is_none());
@@ -166,18 +171,21 @@ mod tests {
     async fn a_call_goes_on_when_its_asker_leaves() {
         let (go_on, goes_on) = oneshot::channel::<()>();
         let (end, ended) = oneshot::channel();
-        let mut steps = Steps::of(Box::pin(async move {
-            let rest = Box::pin(async move {
-                let _ = goes_on.await;
-                Progressed::End(
-                    Some(step("b")),
-                    Some(Box::pin(async move {
-                        let _ = end.send(());
-                    })),
-                )
-            });
-            Progressed::Step(step("a"), rest)
-        }));
+        let mut steps = Steps::of(
+            Box::pin(async move {
+                let rest = Box::pin(async move {
+                    let _ = goes_on.await;
+                    Progressed::End(
+                        Some(step("b")),
+                        Some(Box::pin(async move {
+                            let _ = end.send(());
+                        })),
+                    )
+                });
+                Progressed::Step(step("a"), rest)
+            }),
+            None,
+        );
         assert!(steps.next().await.is_some());
         drop(steps);
         go_on.send(()).unwrap();
@@ -187,10 +195,13 @@ mod tests {
     #[tokio::test]
     async fn who_stops_waiting_and_comes_back_misses_nothing() {
         let (go_on, goes_on) = oneshot::channel::<()>();
-        let mut steps = Steps::of(Box::pin(async move {
-            let _ = goes_on.await;
-            telling(&["a", "b"]).await
-        }));
+        let mut steps = Steps::of(
+            Box::pin(async move {
+                let _ = goes_on.await;
+                telling(&["a", "b"]).await
+            }),
+            None,
+        );
         tokio::select! {
             biased;
             _ = steps.next() => panic!("there is nothing yet"),
@@ -203,10 +214,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_call_tells_in_a_task_of_its_own_is_all_there() {
-        let (mut told, mut texts) = (Steps::of(telling(&["a", "b", "c"])).detach(), String::new());
+        let (mut told, mut texts) = (Steps::of(telling(&["a", "b", "c"]), None).detach(), String::new());
         while let Some(step) = told.recv().await {
             texts.push_str(&step.into_text());
         }
         assert_eq!(texts, "abc");
+    }
+
+    #[tokio::test]
+    async fn who_leaves_before_the_end_cancels_where_that_is_a_cancel() {
+        let guard = CancellationToken::new();
+        let mut steps = Steps::of(telling(&["a", "b"]), Some(guard.clone()));
+        assert!(steps.next().await.is_some());
+        drop(steps);
+        assert!(guard.is_cancelled());
+        let guard = CancellationToken::new();
+        let mut steps = Steps::of(telling(&["a"]), Some(guard.clone()));
+        assert!(steps.next().await.is_some());
+        drop(steps);
+        assert!(!guard.is_cancelled(), "it was at its end");
     }
 }

@@ -5,13 +5,18 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use http::Method;
 
-use super::Errand;
+use super::{Errand, bridge, negotiate};
 use crate::{
-    downstream::{self, Greeting, REVISIONS, Session},
+    downstream::{self, Greeting, REVISIONS, Session, Standing},
     envelope::{Kind, Message, Object},
+    era::{Era, Meta, STATELESS, meta, results},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
-    upstream::{Fault, frames::Frames, headers},
+    upstream::{
+        Fault,
+        frames::Frames,
+        headers::{self, Spoken},
+    },
 };
 
 /// What the hub says after an `initialize` that no client of its own sent.
@@ -24,6 +29,8 @@ pub(crate) struct UpstreamSession {
     pub(crate) server: Arc<str>,
     /// Its id there; empty where the upstream gives none.
     pub(crate) id: String,
+    /// How it is spoken to.
+    pub(crate) era: Era,
     /// The revision that was negotiated.
     pub(crate) revision: String,
     /// The upstream's answer to `initialize`, as it came.
@@ -32,12 +39,57 @@ pub(crate) struct UpstreamSession {
     pub(crate) offers: BTreeSet<String>,
     /// Counts the ids of its requests.
     pub(crate) ids: Serial,
-    /// Its place under the server's cap.
-    slot: Slot,
+    /// Its place under the server's cap; none where nothing is kept there.
+    slot: Option<Slot>,
+}
+
+impl UpstreamSession {
+    /// What stands in the place of a session at a server that keeps none.
+    pub(super) fn none_at(server: &Arc<str>) -> Arc<Self> {
+        Arc::new(Self::none(server))
+    }
+
+    fn none(server: &Arc<str>) -> Self {
+        Self {
+            server: server.clone(),
+            id: String::new(),
+            era: Era::Stateless,
+            revision: STATELESS.to_owned(),
+            welcome: String::new(),
+            offers: BTreeSet::new(),
+            ids: Serial::default(),
+            slot: None,
+        }
+    }
+
+    /// How its requests are spoken.
+    pub(super) fn spoken(&self) -> Spoken<'_> {
+        match self.era {
+            Era::Stateful => Spoken::InSession { id: &self.id, revision: &self.revision },
+            Era::Stateless => Spoken::Stateless,
+        }
+    }
+
+    /// Gives its place under the server's cap back.
+    fn give_back(&self) {
+        self.slot.iter().for_each(Slot::give_back);
+    }
+
+    /// The id of its next request. Where there is no session, requests of everybody lie open side by side: then no two
+    /// in this hub have the same.
+    pub(super) fn next_id(&self, hub: &Hub) -> u64 {
+        match self.era {
+            Era::Stateful => self.ids.next(),
+            Era::Stateless => hub.calls.next(),
+        }
+    }
 }
 
 /// The upstream session of a client session at a server, opened where there is none.
 pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    if errand.session.standing == Standing::Moment {
+        return Ok(UpstreamSession::none_at(&errand.server));
+    }
     let opening = open(errand.clone());
     if !errand.hub.isolation.keeps(Rule::KeepUpstreamSession) {
         return opening.await;
@@ -54,12 +106,62 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
+    if errand.session.standing == Standing::Client && negotiate::era(&errand).await? == Era::Stateless {
+        let discovering = discover(&errand);
+        return tokio::time::timeout(errand.hub.config.limits.call_timeout, discovering)
+            .await
+            .map_err(|_| Fault::TimedOut)?;
+    }
     let Some(slot) = slots(&errand).await?.take() else {
         let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
         return lent.ok_or(Fault::Full);
     };
     let opening = initialize(&errand, slot);
     tokio::time::timeout(errand.hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
+}
+
+/// Asks a server of the stateless era what it is. Nothing is opened there: what it says is kept for the session, in the
+/// words that it would have been welcomed with.
+async fn discover(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    let garbage = |detail: &str| Fault::Garbage { detail: detail.into() };
+    let answer = ask_stateless(errand, "server/discover", &errand.session.meta()).await?;
+    let object = Object::read(&answer).map_err(|error| garbage(&error.to_string()))?;
+    let revision = errand.session.revision();
+    let (welcome, offers) = match object.get("result") {
+        None => (results::for_stateful("server/discover", &answer), BTreeSet::new()),
+        Some(result) => {
+            let said = Object::read(result).map_err(|error| garbage(&error.to_string()))?;
+            let capabilities = said.get("capabilities").unwrap_or("{}");
+            let offers = Object::read(capabilities).map_err(|error| garbage(&error.to_string()))?;
+            let offers = offers.keys().map(str::to_owned).collect();
+            (bridge::welcome(&said, capabilities, revision), offers)
+        }
+    };
+    Ok(Arc::new(UpstreamSession {
+        welcome,
+        offers,
+        revision: revision.to_owned(),
+        ..UpstreamSession::none(&errand.server)
+    }))
+}
+
+/// What a server of the stateless era answers to a request without params.
+pub(super) async fn ask_stateless(errand: &Errand, method: &str, says: &Meta) -> Result<String, Fault> {
+    let id = errand.hub.calls.next();
+    let question = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
+    let question = Message::read(&question).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let upstream = UpstreamSession::none_at(&errand.server);
+    let response = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, says)).await?;
+    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    while let Some(frame) = frames.next().await? {
+        let answers = Message::read(&frame).is_ok_and(
+            |message| matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)),
+        );
+        if answers {
+            return Ok(frame);
+        }
+    }
+    Err(Fault::NoAnswer)
 }
 
 /// What is left under the server's cap. It is nobody's, and outlives every session.
@@ -94,7 +196,16 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
         let (revision, offers) =
             negotiated(&frame).ok_or_else(|| garbage("no protocol revision that this hub speaks"))?;
         let server = errand.server.clone();
-        let opened = Arc::new(UpstreamSession { server, id: upstream_id, revision, welcome: frame, offers, ids, slot });
+        let opened = Arc::new(UpstreamSession {
+            server,
+            id: upstream_id,
+            era: Era::Stateful,
+            revision,
+            welcome: frame,
+            offers,
+            ids,
+            slot: Some(slot),
+        });
         if errand.session.greeting == Greeting::OfTheHub {
             errand.send(Some(&opened), Method::POST, INITIALIZED.to_owned()).await?;
         }
@@ -126,7 +237,7 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
                 Arc::ptr_eq(kept, upstream) || !hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost)
             };
             match hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
-                Ok(lost) => lost.iter().for_each(|lost| lost.slot.give_back()),
+                Ok(lost) => lost.iter().for_each(|lost| lost.give_back()),
                 Err(error) => tracing::error!(%error, "forgetting an upstream session"),
             }
         }
@@ -136,7 +247,10 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
 /// Ends upstream sessions whose owner is gone. What goes wrong here is nobody's business any more.
 pub(crate) fn close(hub: &Arc<Hub>, session: &Arc<Session>, upstreams: Vec<Arc<UpstreamSession>>) {
     for upstream in upstreams {
-        upstream.slot.give_back();
+        upstream.give_back();
+        if upstream.era == Era::Stateless {
+            continue; // There is nothing to close.
+        }
         let errand = Errand::of_owner(hub, session, &upstream.server);
         tokio::spawn(async move {
             let closing = errand.send(Some(&upstream), Method::DELETE, String::new());

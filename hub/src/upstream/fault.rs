@@ -1,6 +1,9 @@
 //! Everything that can go wrong between the hub and an upstream, said without a secret.
 
-use crate::isolation::{Abandoned, Barred};
+use crate::{
+    era::MISSING_CAPABILITY,
+    isolation::{Abandoned, Barred},
+};
 
 /// Why a call could not be answered by its upstream. `detail` is for the log, never for a client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,18 @@ pub(crate) enum Fault {
     /// The hub has as many sessions there as it may have.
     #[error("the hub has as many sessions there as its limit allows; try again when one has ended")]
     Full,
+    /// It needs something of the client that this request did not declare.
+    #[error("the server needs a capability that this request does not declare: {0}")]
+    Lacks(&'static str),
+    /// The client was asked on the way and gave nothing.
+    #[error("the server needs something that the client did not give")]
+    NothingGiven,
+    /// The server does not speak the era that it is spoken to in.
+    #[error("the server does not speak the revision of this request")]
+    OtherEra,
+    /// The user has as many sessions as they may.
+    #[error("you have as many sessions as your limit allows; try again when one has been idle for too long")]
+    OverCap,
     /// The session's own limit.
     #[error("this session has as many calls in flight as its limit allows")]
     TooMany,
@@ -66,6 +81,10 @@ impl Fault {
             Self::SessionEnded => (-33008, "session-ended"),
             Self::Full => (-33010, "server-full"),
             Self::TooMany => (-32000, "too-many-calls"),
+            Self::OverCap => (-32000, "too-many-sessions"),
+            Self::Lacks(_) => (MISSING_CAPABILITY, "missing-capability"),
+            Self::OtherEra => (-33011, "other-era"),
+            Self::NothingGiven => (-33012, "nothing-given"),
             Self::Internal { .. } => (-33009, "internal"),
         }
     }
@@ -83,7 +102,17 @@ impl Fault {
 
     /// Whether it says something about the server rather than about this one request.
     pub(crate) fn is_the_servers(&self) -> bool {
-        !matches!(self, Self::NotLinked | Self::Full | Self::TooMany | Self::SessionEnded | Self::Internal { .. })
+        !matches!(
+            self,
+            Self::NotLinked
+                | Self::Full
+                | Self::OverCap
+                | Self::Lacks(_)
+                | Self::NothingGiven
+                | Self::TooMany
+                | Self::SessionEnded
+                | Self::Internal { .. }
+        )
     }
 }
 

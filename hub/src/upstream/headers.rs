@@ -7,7 +7,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 
-use crate::{config::Server, downstream::Session, hub::Hub, isolation::Rule, upstream::Fault};
+use crate::{config::Server, downstream::Session, era::STATELESS, hub::Hub, isolation::Rule, upstream::Fault};
 
 /// The session id header of streamable HTTP.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -33,13 +33,28 @@ pub(crate) struct Sender<'a> {
     pub(crate) client_authorization: Option<&'a HeaderValue>,
 }
 
-/// All headers of a request to `server`, as `bearer` and in this upstream session.
+/// How a request is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken<'a> {
+    /// Before anything has been agreed.
+    First,
+    /// In this session, in this revision.
+    InSession {
+        /// Empty where the upstream gave none.
+        id: &'a str,
+        revision: &'a str,
+    },
+    /// Standing alone.
+    Stateless,
+}
+
+/// All headers of a request to `server`, as `bearer`, but for those that repeat its body.
 pub(crate) fn of(
     hub: &Hub,
     server: &Server,
     sender: Sender<'_>,
     bearer: Option<&str>,
-    upstream_session: Option<(&str, &str)>,
+    spoken: Spoken<'_>,
 ) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::with_capacity(USUAL + server.headers.len());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -47,12 +62,18 @@ pub(crate) fn of(
     for (name, value) in &server.headers {
         headers.insert(name, value.clone());
     }
-    if let Some((id, revision)) = upstream_session {
-        if !id.is_empty() {
-            headers.insert(SESSION, value(id)?);
+    match spoken {
+        Spoken::First => {}
+        Spoken::InSession { id, revision } => {
+            if !id.is_empty() {
+                headers.insert(SESSION, value(id)?);
+            }
+            if revision != BEFORE_THE_HEADER {
+                headers.insert(REVISION, value(revision)?);
+            }
         }
-        if revision != BEFORE_THE_HEADER {
-            headers.insert(REVISION, value(revision)?);
+        Spoken::Stateless => {
+            headers.insert(REVISION, HeaderValue::from_static(STATELESS));
         }
     }
     if let Some(bearer) = bearer {

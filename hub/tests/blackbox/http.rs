@@ -144,15 +144,15 @@ async fn a_client_of_a_later_era_hears_at_once_what_is_spoken_here() {
     let (url, _fake) = fake(Kind::Db).await;
     let hub = hub_for(&[("db", &url)], json!({})).await;
     let client = Client::new(&hub, "db", ALICE);
-    let probe = json!({ "jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {} });
+    let probe = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} });
     let answer =
-        client.request(Method::POST).header("mcp-protocol-version", "2026-07-28").json(&probe).send().await.unwrap();
+        client.request(Method::POST).header("mcp-protocol-version", "2031-01-01").json(&probe).send().await.unwrap();
     assert_eq!(answer.status(), 400);
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body["error"]["code"], -32022);
     assert_eq!(
         body["error"]["data"],
-        json!({ "supported": ["2025-11-25", "2025-06-18", "2025-03-26"], "requested": "2026-07-28" })
+        json!({ "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"], "requested": "2031-01-01" })
     );
 }
 

@@ -4,13 +4,20 @@
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
 //! - [`merged`]: routes of several servers.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
+//! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand.
+//! - [`bridged`]: the same to an upstream that keeps sessions.
+//! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bridged;
 mod cli;
 mod clients;
+mod desk;
 mod http;
 mod merged;
+mod older;
 mod questions;
 mod running;
+mod stateless;
 mod talks;

@@ -63,6 +63,11 @@ pub(crate) async fn hub_for(servers: &[(&str, &str)], limits: Value) -> String {
     hub_until(servers, limits, std::future::pending()).await
 }
 
+/// The same for servers of any era, which is given with each.
+pub(crate) async fn hub_of_eras(servers: &[(&str, &str, &str)], limits: Value) -> String {
+    started(servers, limits, std::future::pending()).await
+}
+
 /// The same with a way to stop it.
 pub(crate) async fn stoppable_hub_for(servers: &[(&str, &str)]) -> (String, oneshot::Sender<()>) {
     let (stop, stopped) = oneshot::channel();
@@ -71,9 +76,18 @@ pub(crate) async fn stoppable_hub_for(servers: &[(&str, &str)]) -> (String, ones
 }
 
 async fn hub_until(servers: &[(&str, &str)], limits: Value, stop: impl Future<Output = ()> + Send + 'static) -> String {
-    let server = |url: &str| json!({ "url": url });
+    let servers: Vec<_> = servers.iter().map(|(name, url)| (*name, *url, "stateful")).collect();
+    started(&servers, limits, stop).await
+}
+
+async fn started(
+    servers: &[(&str, &str, &str)],
+    limits: Value,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> String {
+    let server = |url: &str, era: &str| json!({ "url": url, "era": era });
     let credentials = |user: &str| {
-        let all = servers.iter().map(|(name, _)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
+        let all = servers.iter().map(|(name, ..)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
         all.collect::<serde_json::Map<_, _>>()
     };
     let user = |name: &str, key: &str| {
@@ -81,7 +95,7 @@ async fn hub_until(servers: &[(&str, &str)], limits: Value, stop: impl Future<Ou
         json!({ "keys": [{ "id": "k", "sha256": sha256 }], "credentials": credentials(name) })
     };
     let config = json!({
-        "servers": servers.iter().map(|(name, url)| ((*name).to_owned(), server(url))).collect::<serde_json::Map<_, _>>(),
+        "servers": servers.iter().map(|(name, url, era)| ((*name).to_owned(), server(url, era))).collect::<serde_json::Map<_, _>>(),
         "users": { "alice": user("alice", ALICE), "bob": user("bob", BOB) },
         "limits": limits,
     });

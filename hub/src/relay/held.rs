@@ -1,0 +1,97 @@
+//! A call at an upstream of the stateful era that waits for what its client, of the stateless era, was asked.
+//!
+//! The upstream asks on the stream of its call and waits there. The client is answered with a wish for input, and the
+//! call is held until it comes back with the input and the state that it was given. A call that nobody comes back for is
+//! given up when its time is over, or with the session that the hub holds there.
+
+use std::sync::Arc;
+
+use super::{
+    Refused, Step, Steps,
+    ask::{self, Shown},
+    call::Running,
+    notify,
+    rounds::Waiting,
+};
+use crate::{
+    envelope::{Message, Object},
+    isolation::Parcel,
+    upstream::Fault,
+};
+
+/// A call that is held.
+pub(crate) struct HeldCall {
+    running: Option<Running>,
+    /// The id under which its client's answer finds whoever asked, and the key in the wish.
+    shown: u64,
+    /// The wish: method and params, as they are shown.
+    wish: String,
+}
+
+impl HeldCall {
+    /// Answers the client with a wish for what it is asked, and holds the call.
+    pub(super) async fn hold(mut running: Running, shown: Shown) -> Step {
+        let wish = wish_of(&shown.text);
+        let number = shown.number();
+        running.call.entries.questions.push(shown.held);
+        Self { running: Some(running), shown: number, wish }.put_away().await
+    }
+
+    async fn put_away(self) -> Step {
+        let Some(running) = &self.running else { return Step::Answer { text: String::new(), streamed: false } };
+        let (errand, raw_id) = (running.call.errand.clone(), running.call.raw_id.clone());
+        let round = running.call.round.clone();
+        let wished = format!(r#"{{"{}":{}}}"#, self.shown, self.wish);
+        let minted = match &round {
+            Some(round) => round.mint(&errand, Waiting::Call(Parcel::new(self)), None).await,
+            None => Err(Fault::Internal { detail: "a question where none can be asked".into() }),
+        };
+        match minted {
+            Ok(state) => {
+                let result = format!(
+                    r#"{{"resultType":"input_required","inputRequests":{wished},"requestState":{}}}"#,
+                    serde_json::Value::from(state)
+                );
+                let text = format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{result}}}"#);
+                Step::Answer { text, streamed: false }
+            }
+            Err(fault) => Step::Failed { text: errand.phrase(&raw_id, &fault).await, fault },
+        }
+    }
+
+    /// Goes on with what the client has brought; where that is not what it was asked for, it is asked again.
+    pub(super) async fn resume(mut self, message: &Message<'_>) -> Result<Steps, Refused> {
+        let Some(mut running) = self.running.take() else { return Err(Refused::StaleState) };
+        running.readdress(message).await?;
+        let given = message.param("inputResponses").and_then(|given| Object::read(given).ok());
+        let given = given.and_then(|given| given.get(&self.shown.to_string())).filter(|raw| Object::read(raw).is_ok());
+        let Some(given) = given else {
+            let again = Self { running: Some(running), shown: self.shown, wish: std::mem::take(&mut self.wish) };
+            return Ok(Steps::known(again.put_away().await));
+        };
+        let text = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{given}}}"#, self.shown);
+        let answer = Message::read(&text).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+        let id = crate::envelope::Id::Number(self.shown.to_string());
+        ask::answer(&running.call.errand.visit(), &answer, Some(&id)).await?;
+        let guard = running.guard();
+        Ok(Steps::of(running.go_on(), guard))
+    }
+}
+
+impl Drop for HeldCall {
+    /// Nobody came back for it.
+    fn drop(&mut self) {
+        if let (Some(running), Ok(_)) = (&self.running, tokio::runtime::Handle::try_current()) {
+            let call = &running.call;
+            notify::give_up(&call.errand, &Arc::clone(&call.upstream), call.wire, "nobody answered");
+        }
+    }
+}
+
+/// Method and params of a question, as a wish has them.
+fn wish_of(question: &str) -> String {
+    let read = Object::read(question).ok();
+    let member = |name: &str| read.as_ref().and_then(|read| read.get(name)).map(|raw| format!(r#""{name}":{raw}"#));
+    let members: Vec<String> = [member("method"), member("params")].into_iter().flatten().collect();
+    format!("{{{}}}", members.join(","))
+}

@@ -1,0 +1,61 @@
+//! A request as it goes upstream: in the words of the era there, with an id and a progress token of the hub's.
+
+use super::{Errand, UpstreamSession, bridge};
+use crate::{
+    downstream::Standing,
+    envelope::Message,
+    era::{Era, Meta, meta},
+    upstream::Fault,
+};
+
+/// A request, but for what is different each time that it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    text: String,
+}
+
+impl Request {
+    /// A client's request, in the words of the era at its upstream.
+    pub(super) async fn of(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Self, Fault> {
+        let text = match (errand.session.standing, upstream.era) {
+            (Standing::Bridged | Standing::Moment, Era::Stateful) => bridge::request(message),
+            (Standing::Client, Era::Stateless) => bridge::without_rounds(meta::put_in(message, &said(errand).await?)),
+            (Standing::Client, Era::Stateful) | (Standing::Moment | Standing::Bridged, Era::Stateless) => {
+                message.whole()
+            }
+        };
+        Ok(Self { text })
+    }
+
+    /// With this id, and in the place of its progress token the same, if somebody is to be told of progress.
+    pub(super) fn addressed(&self, wire: u64, progress: bool) -> String {
+        addressed(&self.text, wire, progress)
+    }
+
+    /// The same for its next round, with what its client has given and the state that its upstream gave.
+    pub(super) fn again(&self, wire: u64, progress: bool, given: &str, state: Option<&str>) -> String {
+        let with = |text: String, name: &str, value: &str| match Message::read(&text) {
+            Ok(message) => message.with_param(name, value),
+            Err(_) => text.clone(),
+        };
+        let text = with(self.text.clone(), "inputResponses", given);
+        let text = match state {
+            Some(state) => with(text, "requestState", state),
+            None => text,
+        };
+        addressed(&text, wire, progress)
+    }
+}
+
+fn addressed(text: &str, wire: u64, progress: bool) -> String {
+    match Message::read(text) {
+        Ok(message) => message.readdressed(&wire.to_string(), message.progress_token().filter(|_| progress)),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// What a session's request says of itself where there are no sessions.
+pub(super) async fn said(errand: &Errand) -> Result<Meta, Fault> {
+    let level = errand.hub.log_levels.get(&errand.place(), &errand.server).await?;
+    Ok(Meta { log_level: level, ..errand.session.meta() })
+}
