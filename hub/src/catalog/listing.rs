@@ -71,6 +71,12 @@ impl Page {
     }
 }
 
+/// Whether an answer says that a server knows no such list.
+pub(super) fn has_no_such_method(answer: &str) -> bool {
+    let error = Object::read(answer).ok().and_then(|answer| answer.get("error"));
+    error.and_then(|error| Object::read(error).ok()?.get("code")) == Some("-32601")
+}
+
 /// The elements of an array, as they were written.
 fn items(array: &str) -> Option<Vec<&str>> {
     let items: Vec<&RawValue> = serde_json::from_str(array).ok()?;

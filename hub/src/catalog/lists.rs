@@ -11,7 +11,9 @@ use super::{
     names::{self, Owner},
 };
 use crate::{
+    downstream::Standing,
     envelope::{Id, Message, Object},
+    era::Era,
     isolation::Rule,
     relay::{self, Claim},
     upstream::Fault,
@@ -34,13 +36,18 @@ struct Listed {
 impl Merged<'_> {
     /// A list of all servers: one page of each that has more, side by side. Who cannot be asked is left out and named.
     pub(super) async fn list(&self, list: List, message: &Message<'_>, id: Id) -> Result<String, Wrong> {
-        let claim = Claim::of_list(self.visit, id).await?;
-        let listed = tokio::select! {
-            biased;
-            listed = self.pages(list, message) => listed,
-            () = claim.canceled.cancelled() => Err(Wrong::Canceled),
+        let listed = match self.visit.session.standing {
+            Standing::Moment => self.pages(list, message).await, // Who goes away has canceled it.
+            Standing::Client | Standing::Bridged => {
+                let claim = Claim::of_list(self.visit, id).await?;
+                tokio::select! {
+                    biased;
+                    listed = self.pages(list, message) => listed,
+                    () = claim.canceled.cancelled() => Err(Wrong::Canceled),
+                }
+                // The claim ends before the client hears of the end: it may use the id again at once.
+            }
         };
-        drop(claim); // Before the client hears of the end: it may use the id again at once.
         let Listed { items, next, unavailable } = listed?;
         let mut result = vec![format!(r#""{}":[{}]"#, list.member(), items.join(","))];
         if !next.is_empty() {
@@ -94,10 +101,14 @@ impl Merged<'_> {
         cursor: Option<&str>,
     ) -> Result<Page, Fault> {
         let errand = self.visit.towards(server).await?;
-        if !relay::upstream_session(&errand).await?.offers.contains(list.capability()) {
+        let upstream = relay::upstream_session(&errand).await?;
+        // A server of the stateless era has not said what it has: it says so when it is asked.
+        let unasked = errand.session.standing == Standing::Moment && upstream.era == Era::Stateless;
+        if !unasked && !upstream.offers.contains(list.capability()) {
             return Ok(Page::default());
         }
-        let kept = params.map_or_else(|| "{}".to_owned(), |params| params.without(&["cursor"]));
+        let left_out = ["cursor", "requestState", "inputResponses"];
+        let kept = params.map_or_else(|| "{}".to_owned(), |params| params.without(&left_out));
         let params = match cursor {
             None => kept,
             Some(cursor) => {
@@ -108,6 +119,9 @@ impl Merged<'_> {
         };
         let request = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"{}","params":{params}}}"#, list.method());
         let answer = relay::ask_server(&errand, &request).await?;
+        if unasked && listing::has_no_such_method(&answer) {
+            return Ok(Page::default());
+        }
         Page::read(list, &answer)
     }
 
@@ -157,6 +171,9 @@ impl Merged<'_> {
     /// A URI as this session is told it: bare, unless another server's is the same.
     async fn claim_uri(&self, server: &Arc<str>, uri: &str) -> Result<String, Wrong> {
         let owner = Owner { server: server.clone(), uri: uri.to_owned() };
+        if self.visit.session.standing == Standing::Moment {
+            return Ok(names::told_apart(&owner)); // Nothing is remembered, so the URI itself says where it leads.
+        }
         let (table, place) = (&self.visit.hub.resource_owners, self.visit.place());
         let taken = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
         let told = match taken {

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{listing::List, names, rights};
 use crate::{
-    downstream::answers,
+    downstream::{Standing, answers},
     envelope::{Id, Message, Object},
+    era::{STATELESS, meta::SERVER_INFO, results},
     isolation::Rule,
     relay::{self, Asker, Errand, Refused, Reply, Visit},
     upstream::Fault,
@@ -41,6 +42,23 @@ pub(crate) fn welcome(revision: &str) -> String {
     json!({ "jsonrpc": "2.0", "id": 0, "result": result }).to_string()
 }
 
+/// The hub's own answer to `server/discover` on a merged route.
+fn discovered(raw_id: &str) -> String {
+    let info = json!({ "name": "hub", "version": env!("CARGO_PKG_VERSION") });
+    let changes = json!({ "listChanged": true });
+    let result = json!({
+        "resultType": "complete",
+        "supportedVersions": [STATELESS],
+        "capabilities": {
+            "tools": changes, "prompts": changes, "resources": { "listChanged": true, "subscribe": true }, "completions": {},
+        },
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": { SERVER_INFO: info },
+    });
+    format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{result}}}"#)
+}
+
 /// Answers one request.
 pub(crate) async fn answer(
     visit: &Visit,
@@ -51,11 +69,14 @@ pub(crate) async fn answer(
 ) -> Result<Reply, Refused> {
     let raw_id = message.raw_id().unwrap_or("null");
     let merged = Merged { visit, servers };
+    let stateless = visit.session.standing == Standing::Moment;
     let answered = match (List::of(method), method) {
         (Some(list), _) => merged
             .list(list, message, id)
             .await
-            .map(|result| Reply::Whole(format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{result}}}"#))),
+            .map(|result| format!(r#"{{"jsonrpc":"2.0","id":{raw_id},"result":{result}}}"#))
+            .map(|text| Reply::Whole(if stateless { results::for_stateless(method, &text) } else { text })),
+        (None, "server/discover") if stateless => Ok(Reply::Whole(discovered(raw_id))),
         (None, "tools/call" | "prompts/get") => merged.named(message, method, id).await,
         (None, "resources/read") => merged.read(message, id).await,
         (None, "completion/complete") => merged.complete(message, id).await,
@@ -63,6 +84,10 @@ pub(crate) async fn answer(
     };
     match answered {
         Ok(reply) => Ok(reply),
+        // What is not there is a wrong parameter in the stateless era.
+        Err(Wrong::Said(-32002, text)) if stateless => {
+            Ok(Reply::Whole(answers::error_text(raw_id, -32602, &text, None)))
+        }
         Err(Wrong::Said(code, text)) => Ok(Reply::Whole(answers::error_text(raw_id, code, &text, None))),
         Err(Wrong::Failed(errand, fault)) => Ok(Reply::Whole(errand.phrase(raw_id, &fault).await)),
         Err(Wrong::Refused(refused)) => Err(refused),

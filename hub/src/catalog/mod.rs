@@ -4,8 +4,10 @@
 //! - [`rights`]: which tools they may list and call.
 //! - [`listing`]: the four lists, read and merged.
 //! - [`names`]: which server a name or a URI belongs to.
+//! - [`mod@listen`]: what several servers tell, on one stream.
 //! - [`merged`]: one request at a route with several servers; [`lists`]: their lists; [`owners`]: their resources.
 
+mod listen;
 mod listing;
 mod lists;
 mod merged;
@@ -14,6 +16,7 @@ mod owners;
 pub(crate) mod rights;
 mod route;
 
+pub(crate) use listen::listen;
 pub(crate) use listing::List;
 pub(crate) use merged::{answer, welcome};
 pub(crate) use names::{Owner, ToldUri};

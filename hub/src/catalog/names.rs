@@ -33,6 +33,11 @@ pub(super) fn told_apart(owner: &Owner) -> ToldUri {
     format!("mcp+{}+{}", owner.server, owner.uri)
 }
 
+/// Where such a URI leads.
+pub(super) fn apart(told: &str) -> Option<(&str, &str)> {
+    told.strip_prefix("mcp+")?.split_once('+')
+}
+
 /// Whether a URI is one that a template makes: its text before the first and after the last variable is there.
 pub(super) fn fits(template: &str, uri: &str) -> bool {
     match (template.split_once('{'), template.rsplit_once('}')) {
@@ -51,6 +56,9 @@ mod tests {
     fn the_first_separator_splits_and_templates_fit_by_their_ends() {
         assert_eq!(split(&told("my-db", "get__all")), Some(("my-db", "get__all")));
         assert_eq!(split("get_all"), None);
+        let owner = Owner { server: "my-db".into(), uri: "note://a+b".into() };
+        assert_eq!(apart(&told_apart(&owner)), Some(("my-db", "note://a+b")));
+        assert_eq!(apart("note://a+b"), None);
         assert!(fits("note://{key}", "note://a") && fits("a/{x}/b/{y}.md", "a/1/b/2.md"));
         assert!(!fits("note://{key}", "repo://a") && !fits("a{x}a", "a"));
     }

@@ -7,6 +7,7 @@ use super::{
     merged::{Merged, Wrong, barred},
     names::{self, Owner},
 };
+use crate::downstream::Standing;
 
 /// Pages of one server's resources that are searched for a URI which nobody was told yet.
 const MOST_PAGES: usize = 10;
@@ -14,6 +15,9 @@ const MOST_PAGES: usize = 10;
 impl Merged<'_> {
     /// Where a URI leads: as this session was told, or as the servers' lists and templates say.
     pub(super) async fn owner(&self, uri: &str) -> Result<Option<Owner>, Wrong> {
+        if self.visit.session.standing == Standing::Moment {
+            return self.owner_without_memory(uri).await;
+        }
         let (table, place) = (&self.visit.hub.resource_owners, self.visit.place());
         let told = |found: Option<Owner>| found.filter(|owner| self.server(&owner.server).is_some());
         let known = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
@@ -36,6 +40,30 @@ impl Merged<'_> {
         let known = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
         if let Some(owner) = told(known) {
             return Ok(Some(owner));
+        }
+        let server = self.owner_of_template(uri).await?;
+        Ok(server.map(|server| Owner { server, uri: uri.to_owned() }))
+    }
+
+    /// The same where nothing is remembered: the URI says where it leads, or the servers' lists and templates do.
+    async fn owner_without_memory(&self, uri: &str) -> Result<Option<Owner>, Wrong> {
+        if let Some((server, bare)) = names::apart(uri)
+            && let Some(server) = self.server(server)
+        {
+            return Ok(Some(Owner { server, uri: bare.to_owned() }));
+        }
+        for server in self.servers {
+            let mut cursor = None;
+            for _ in 0..MOST_PAGES {
+                let Ok(page) = self.page(server, List::Resources, None, cursor.as_deref()).await else { break };
+                if page.items.iter().any(|item| listing::member(item, "uri").as_deref() == Some(uri)) {
+                    return Ok(Some(Owner { server: server.clone(), uri: uri.to_owned() }));
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
         }
         let server = self.owner_of_template(uri).await?;
         Ok(server.map(|server| Owner { server, uri: uri.to_owned() }))

@@ -97,6 +97,7 @@ pub(super) struct Limits {
     pub(super) sessions_per_user: Option<usize>,
     pub(super) upstream_sessions_per_server: Option<usize>,
     pub(super) calls_per_session: Option<usize>,
+    pub(super) requests_per_user: Option<usize>,
     pub(super) call_timeout: Option<String>,
     pub(super) connect_timeout: Option<String>,
     pub(super) header_timeout: Option<String>,

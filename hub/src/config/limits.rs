@@ -13,6 +13,8 @@ pub struct Limits {
     pub upstream_sessions_per_server: usize,
     /// Calls that one session may have in flight.
     pub calls_per_session: usize,
+    /// Requests without a session that one user may have in flight, those who listen included.
+    pub requests_per_user: usize,
     /// How long an upstream may take to answer a call.
     pub call_timeout: Duration,
     /// How long connecting to an upstream may take.
@@ -34,6 +36,7 @@ impl Default for Limits {
             sessions_per_user: 32,
             upstream_sessions_per_server: 4096,
             calls_per_session: 64,
+            requests_per_user: 256,
             call_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),

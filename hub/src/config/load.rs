@@ -301,6 +301,7 @@ impl Problems {
                 strict.upstream_sessions_per_server,
             ),
             calls_per_session: count("calls-per-session", file.calls_per_session, strict.calls_per_session),
+            requests_per_user: count("requests-per-user", file.requests_per_user, strict.requests_per_user),
             body: count("body", file.body, strict.body),
             answer: count("answer", file.answer, strict.answer),
             connections: count("connections", file.connections, strict.connections),

@@ -145,8 +145,14 @@ pub(super) async fn open(
 impl Session {
     /// What stands in the place of a session for one request of the stateless era. Upstreams are told the same name with
     /// every request that a key makes on a route, since nothing else tells its requests apart.
-    pub(crate) fn moment(hub: &Hub, caller: &Caller, route: &Route, meta: &Meta) -> Arc<Self> {
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// [`Fault::OverCap`] where the user has as many of them in flight as they may.
+    pub(crate) async fn moment(hub: &Hub, caller: &Caller, route: &Route, meta: &Meta) -> Result<Arc<Self>, Fault> {
+        let cap = hub.config.limits.requests_per_user;
+        let slots = hub.request_slots.get_or_insert_with(&place(hub, caller, route), (), || Slots::new(cap)).await?;
+        let slot = slots.take().ok_or(Fault::OverCap)?;
+        Ok(Arc::new(Self {
             life: Life::begin(format!("request {}", hub.calls.next()).into()),
             caller: caller.clone(),
             route: route.name.clone(),
@@ -161,12 +167,15 @@ impl Session {
             greeting: Greeting::OfTheHub,
             revision: STATELESS,
             activity: Activity::now(),
-            slot: None,
-        })
+            slot: Some(slot),
+        }))
     }
 
     /// What its client says of itself in `initialize`, as a request of the stateless era says it.
     pub(crate) fn meta(&self) -> Meta {
+        if self.standing == Standing::Moment {
+            return Meta { capabilities: self.declared.clone(), info: None, log_level: None };
+        }
         let hello = Message::read(&self.opening).ok();
         let said = |name| hello.as_ref().and_then(|hello| hello.param(name)).filter(|raw| Object::read(raw).is_ok());
         Meta {
@@ -354,6 +363,7 @@ async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     hub.request_states.evict(&ended).await;
     hub.subscriptions.evict(&ended).await;
     hub.log_levels.evict(&ended).await;
+    hub.tool_headers.evict(&ended).await;
     hub.resource_subscriptions.evict(&ended).await;
     hub.upstream_listens.evict(&ended).await;
     hub.list_cache.evict(&ended).await;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     catalog::{self, Reach, Route, rights},
     envelope::{Id, Kind, Malformed, Message},
+    era::HEADER_MISMATCH,
     hub::Hub,
     identity::Caller,
     isolation::Rule,
@@ -40,6 +41,7 @@ impl Checked {
             caller: self.caller.clone(),
             session: session.clone(),
             authorization: self.headers.get(AUTHORIZATION).cloned(),
+            claims: None,
         }
     }
 }
@@ -161,6 +163,7 @@ pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, i
     match replied {
         Ok(reply) => reply,
         Err(Refused::DuplicateId) => refused(-32600, "this request id is in flight in this session already"),
+        Err(Refused::Mismatch(text)) => refused(HEADER_MISMATCH, &text),
         Err(Refused::StaleState) => refused(-32602, STALE_STATE),
         Err(Refused::TooMany) => refused(-32000, &Fault::TooMany.to_string()),
         Err(Refused::Fault(fault)) => Reply::Whole(visit.to(server).phrase(raw_id, &fault).await),

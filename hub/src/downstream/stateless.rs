@@ -3,11 +3,11 @@
 //!
 //! What a call has to say goes out on the stream of its own response, and a client that closes it has canceled the call.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
@@ -22,8 +22,8 @@ use crate::{
     envelope::{Kind, Message, Object, sse, with_part},
     era::{HEADER_MISMATCH, MISSING_CAPABILITY, Meta, STATELESS, UNSUPPORTED_REVISION, meta, mirror},
     isolation::Rule,
-    relay::{Reply, Step, Steps},
-    upstream::headers::REVISION,
+    relay::{Reply, Step, Steps, Visit},
+    upstream::{Fault, headers::REVISION},
 };
 
 /// A comment after so long a silence, so that nobody in between takes the connection for dead.
@@ -41,13 +41,29 @@ pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Res
         let text = format!("there is no `{method}` in revision {STATELESS}");
         return Ok(answers::error(StatusCode::NOT_FOUND, raw_id(message), -32601, &text));
     }
-    let session = Session::moment(&request.hub, &request.caller, &request.route, &meta);
-    let visit = request.visit(&session);
+    let moment = Session::moment(&request.hub, &request.caller, &request.route, &meta).await;
+    let session = moment.map_err(|fault| match fault {
+        Fault::OverCap => {
+            let text = "you have as many requests in flight as your limit allows; wait until one has ended";
+            Box::new(answers::error(StatusCode::TOO_MANY_REQUESTS, raw_id(message), -32000, text))
+        }
+        fault => {
+            tracing::error!(detail = fault.detail(), "beginning a request");
+            Box::new(answers::error(StatusCode::INTERNAL_SERVER_ERROR, raw_id(message), -32603, "the hub failed"))
+        }
+    })?;
+    let visit = Visit { claims: Some(Arc::new(claims(&request.headers))), ..request.visit(&session) };
     if method == "subscriptions/listen" {
         return Ok(subscriptions::open(&visit, &request.route, message).await);
     }
     let reply = stateful::reply(&visit, &request.route, message, id.clone(), method).await;
     Ok(answered(reply, method).await)
+}
+
+/// The headers in which a request repeats its arguments.
+fn claims(headers: &HeaderMap) -> HeaderMap {
+    let claims = headers.iter().filter(|(name, _)| name.as_str().starts_with(mirror::PARAM));
+    claims.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Checks everything that a request says of itself, in its headers and in its `_meta`, before anything goes upstream.

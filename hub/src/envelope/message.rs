@@ -121,6 +121,11 @@ impl<'a> Message<'a> {
         self.id.clone().map(|place| &self.text[place])
     }
 
+    /// Whether it is a call of a tool.
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(&self.kind, Kind::Request { method, .. } if method == "tools/call")
+    }
+
     /// The result of an answer, as it was written.
     pub(crate) fn result(&self) -> Option<&'a str> {
         Object::read(self.text).ok()?.get("result")

@@ -48,6 +48,11 @@ impl Meta {
         })
     }
 
+    /// As a `_meta` that says nothing else.
+    pub(crate) fn written(&self) -> String {
+        format!("{{{}}}", self.members())
+    }
+
     /// The members that say it, as they stand in a `_meta`.
     fn members(&self) -> String {
         let mut members = format!(r#""{VERSION}":"{}","{CAPABILITIES}":{}"#, super::STATELESS, self.capabilities);

@@ -10,6 +10,8 @@ use crate::envelope::{Kind, Message};
 pub(crate) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// The tool, the prompt or the resource.
 pub(crate) const NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// How the headers of arguments begin.
+pub(crate) const PARAM: &str = "mcp-param-";
 /// How a value is wrapped that no header can hold as it is.
 const WRAP: (&str, &str) = ("=?base64?", "?=");
 

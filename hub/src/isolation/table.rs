@@ -224,6 +224,16 @@ tables! {
         class: "unsubscribe-for-all",
         special: &[],
     };
+    /// What tools want repeated in headers, by server and name.
+    ToolHeaders(crate::relay::Tool) = Sheet {
+        name: "tool-headers",
+        level: Level::Credential,
+        id: "server and tool",
+        holds: "which arguments of a tool are repeated in headers",
+        why: "a server shows each account its own tools; what one was shown is not how another's calls are sent",
+        class: "tool-list-cache-shared",
+        special: &[],
+    };
     /// How a server that was asked wants to be spoken to, by server.
     UpstreamEras(std::sync::Arc<str>) = Sheet {
         name: "upstream-eras",
@@ -241,6 +251,16 @@ tables! {
         id: "nothing: one entry a scope",
         holds: "how many sessions may still be opened",
         why: "who opens too many is refused themselves, and nobody else",
+        class: "cap-evicts-strangers",
+        special: &[],
+    };
+    /// How many requests without a session somebody may still have in flight.
+    RequestSlots(()) = Sheet {
+        name: "request-slots",
+        level: Level::Principal,
+        id: "nothing: one entry a scope",
+        holds: "how many requests without a session may still be in flight",
+        why: "who asks for too much at once is refused themselves, and nobody else",
         class: "cap-evicts-strangers",
         special: &[],
     };

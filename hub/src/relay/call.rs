@@ -17,7 +17,7 @@ use super::{
     cache,
     carry::{self, Carrier, Delivery, Logs},
     claim::Target,
-    log_level, notify,
+    log_level, notify, param_headers,
     request::Request,
     rounds::{self, Begun, Round},
     steps::Progressed,
@@ -27,8 +27,8 @@ use super::{
 use crate::{
     catalog::{List, rights},
     downstream::Standing,
-    envelope::{Id, Kind, Message},
-    era::{Era, Level, Meta, results},
+    envelope::{Id, Kind, Message, Object},
+    era::{Era, HEADER_MISMATCH, Level, Meta, results},
     hub::Hub,
     isolation::{
         Activity, Held, Place, Rule, Work,
@@ -149,6 +149,9 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         return Ok(known(&fresh, &raw_id));
     }
     let upstream = upstream_session::of(errand).await?;
+    let repeats = method == "tools/call" && upstream.era == Era::Stateless;
+    let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };
+    let errand = &errand.repeating(repeated);
     let wire = upstream.next_id(hub);
     let told_of_progress = asker != Asker::Hub;
     let logs = logs(hub, &asker);
@@ -200,7 +203,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let deadline = Instant::now() + hub.config.limits.call_timeout;
     let carrying: Carrying = Box::pin(carrier.next());
     let (pending, wishes) = (VecDeque::new(), Wishes::default());
-    let running = Running { call, carrying: Some(carrying), deliveries, deadline, pending, wishes };
+    let running = Running { call, carrying: Some(carrying), deliveries, deadline, pending, wishes, repeated: false };
     let guard = running.guard();
     Ok(Steps::of(running.go_on(), guard))
 }
@@ -211,7 +214,9 @@ pub(crate) async fn ask_server(errand: &Errand, request: &str) -> Result<String,
     let mut steps = match call(errand, &message, Asker::Hub).await {
         Ok(steps) => steps,
         Err(Refused::Fault(fault)) => return Err(fault),
-        Err(Refused::TooMany | Refused::DuplicateId | Refused::StaleState) => return Err(Fault::TooMany),
+        Err(Refused::TooMany | Refused::DuplicateId | Refused::StaleState | Refused::Mismatch(_)) => {
+            return Err(Fault::TooMany);
+        }
     };
     while let Some(step) = steps.next().await {
         match step {
@@ -253,6 +258,8 @@ pub(super) struct Running {
     pub(super) pending: VecDeque<Shown>,
     /// What an upstream of the stateless era wishes to know.
     pub(super) wishes: Wishes,
+    /// Whether it was sent once more because of its headers.
+    repeated: bool,
 }
 
 /// What an asker is to be told on the way.
@@ -346,8 +353,30 @@ impl Running {
         Ok(())
     }
 
+    /// Whether an upstream has refused a call, before it did anything, because an argument is not repeated in a header:
+    /// a client of the stateful era knows no such headers.
+    fn lacks_headers(&self, answer: &str) -> bool {
+        let Call { errand, upstream, method, .. } = &self.call;
+        let between = errand.session.standing == Standing::Client && upstream.era == Era::Stateless;
+        between && !self.repeated && method == "tools/call" && error_code(answer) == Some(HEADER_MISMATCH)
+    }
+
+    /// Learns what the tools there want repeated, and sends the call once more.
+    async fn learn_and_repeat(&mut self) -> Result<(), Fault> {
+        self.repeated = true;
+        param_headers::ask(&self.call.errand).await?;
+        let text = self.call.request.addressed(self.call.wire, false);
+        let message = Message::read(&text).map_err(|error| Fault::Internal { detail: error.to_string() })?;
+        match param_headers::of(&self.call.errand, &message).await {
+            Ok(repeated) => self.call.errand = self.call.errand.repeating(repeated),
+            Err(Refused::Fault(fault)) => return Err(fault),
+            Err(_) => {}
+        }
+        self.send_again(None, None).await
+    }
+
     /// Sends the request once more, with this in it, under an id of its own.
-    pub(super) async fn send_again(&mut self, given: &str, state: Option<&str>) -> Result<(), Fault> {
+    pub(super) async fn send_again(&mut self, given: Option<&str>, state: Option<&str>) -> Result<(), Fault> {
         let call = &mut self.call;
         let hub = &call.errand.hub;
         call.wire = call.upstream.next_id(hub);
@@ -402,6 +431,9 @@ impl Running {
             match delivery {
                 Some(Delivery::Notification(text)) => return Ok(Told::Message(text)),
                 Some(Delivery::Question(shown)) => return Ok(Told::Question(shown)),
+                Some(Delivery::Answer { text, .. }) if self.lacks_headers(&text) => {
+                    self.learn_and_repeat().await.map_err(Ending::Failed)?;
+                }
                 Some(Delivery::Answer { text, .. }) if self.has_wishes(&text) => {
                     self.ask_for(&text).await.map_err(Ending::Failed)?;
                 }
@@ -412,6 +444,12 @@ impl Running {
             }
         }
     }
+}
+
+/// The code of an answer that is an error.
+fn error_code(answer: &str) -> Option<i64> {
+    let error = Object::read(answer).ok()?.get("error")?;
+    Object::read(error).ok()?.get("code")?.parse().ok()
 }
 
 /// What the carrier has for its own call; never, where it is at its end.
@@ -452,6 +490,9 @@ impl Call {
     /// The answer with the asker's id in the place of the hub's.
     async fn answer(&self, text: String, streamed: bool) -> Result<Step, Fault> {
         cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
+        if self.upstream.era == Era::Stateless && List::of(&self.method) == Some(List::Tools) {
+            param_headers::learn(&self.errand, &text).await?;
+        }
         let text = as_told(&self.errand, self.upstream.era, &self.method, self.round.as_ref(), text).await?;
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })

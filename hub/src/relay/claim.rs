@@ -18,6 +18,8 @@ pub(crate) enum Refused {
     DuplicateId,
     /// The session has too many calls in flight.
     TooMany,
+    /// A header does not repeat what the body says.
+    Mismatch(String),
     /// The state that it shows is not good here, or no longer.
     StaleState,
     /// Nothing could be sent.

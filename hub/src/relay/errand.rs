@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
@@ -30,6 +30,8 @@ pub(crate) struct Visit {
     pub(crate) session: Arc<Session>,
     /// What the client's request said in `Authorization`; nothing may be done with it but to drop it.
     pub(crate) authorization: Option<HeaderValue>,
+    /// The headers in which a request of the stateless era repeats its arguments; none of any other.
+    pub(crate) claims: Option<Arc<HeaderMap>>,
 }
 
 /// A visit with a server to go to.
@@ -40,6 +42,9 @@ pub(crate) struct Errand {
     pub(crate) session: Arc<Session>,
     pub(crate) server: Arc<str>,
     authorization: Option<HeaderValue>,
+    pub(super) claims: Option<Arc<HeaderMap>>,
+    /// What its request repeats of its arguments.
+    repeated: Arc<[(HeaderName, HeaderValue)]>,
 }
 
 impl Visit {
@@ -51,6 +56,8 @@ impl Visit {
             session: self.session.clone(),
             server: server.clone(),
             authorization: self.authorization.clone(),
+            claims: self.claims.clone(),
+            repeated: Arc::default(),
         }
     }
 
@@ -69,6 +76,8 @@ impl Errand {
             session: session.clone(),
             server: server.clone(),
             authorization: None,
+            claims: None,
+            repeated: Arc::default(),
         }
     }
 
@@ -79,6 +88,20 @@ impl Errand {
             caller: self.caller.clone(),
             session: self.session.clone(),
             authorization: self.authorization.clone(),
+            claims: self.claims.clone(),
+        }
+    }
+
+    /// The same, with this repeated in headers.
+    pub(super) fn repeating(&self, repeated: Vec<(HeaderName, HeaderValue)>) -> Self {
+        Self { repeated: repeated.into(), ..self.clone() }
+    }
+
+    /// What a request that the hub makes for its client says of itself: a `_meta`, where there are no sessions.
+    pub(super) async fn says(&self) -> Result<String, Fault> {
+        match self.session.standing {
+            Standing::Client => Ok("{}".to_owned()), // It is put in with every request.
+            Standing::Moment | Standing::Bridged => Ok(self.session.meta().written()),
         }
     }
 
@@ -131,7 +154,10 @@ impl Errand {
         let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
         tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
         let mirrored = match (spoken, Message::read(&body)) {
-            (Spoken::Stateless, Ok(message)) => mirror::headers_of(&message),
+            (Spoken::Stateless, Ok(message)) => {
+                let repeated = if message.is_call() { self.repeated.as_ref() } else { &[] };
+                mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
+            }
             _ => Vec::new(),
         };
         let mut request = Request::new(Full::new(Bytes::from(body)));

@@ -88,10 +88,14 @@ impl Drop for HeldCall {
     }
 }
 
-/// Method and params of a question, as a wish has them.
+/// Method and params of a question, as a wish has them: without a progress token, since nobody tells progress on a wish.
 fn wish_of(question: &str) -> String {
-    let read = Object::read(question).ok();
-    let member = |name: &str| read.as_ref().and_then(|read| read.get(name)).map(|raw| format!(r#""{name}":{raw}"#));
-    let members: Vec<String> = [member("method"), member("params")].into_iter().flatten().collect();
-    format!("{{{}}}", members.join(","))
+    let Ok(message) = Message::read(question) else { return "{}".to_owned() };
+    let bare = match message.param("_meta").and_then(|raw| Some((raw, Object::read(raw).ok()?))) {
+        Some((raw, meta)) if meta.keys().any(|key| key == "progressToken") => {
+            message.with_part(raw, &meta.without(&["progressToken"]))
+        }
+        _ => message.whole(),
+    };
+    Object::read(&bare).map(|bare| bare.without(&["jsonrpc", "id"])).unwrap_or_else(|_| "{}".to_owned())
 }

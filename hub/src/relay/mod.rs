@@ -8,6 +8,7 @@
 //! - [`mod@rounds`]: requests that take several rounds, and the states that their clients keep.
 //! - [`mod@bridge`]: sessions that the hub holds for clients that have none; [`held`]: calls that wait there for an answer;
 //!   [`mod@tell`]: what is told there.
+//! - [`param_headers`]: arguments that are repeated in headers.
 //! - [`request`]: a request as it goes upstream, in the words of the era there; [`log_level`]: how much is logged there.
 //! - [`wishes`]: what an upstream without sessions wishes to know, asked of a client with one; [`mod@listen_on`]: what it
 //!   tells, and what else a session needs there.
@@ -32,6 +33,7 @@ mod listen_on;
 mod log_level;
 mod negotiate;
 mod notify;
+mod param_headers;
 mod request;
 mod rounds;
 mod steps;
@@ -51,8 +53,9 @@ pub(crate) use held::HeldCall;
 pub(crate) use listen::{LISTENING, listen};
 pub(crate) use listen_on::{Renew, set_level, subscription};
 pub(crate) use notify::{cancel, notify};
+pub(crate) use param_headers::{Repeated, Tool};
 pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};
-pub(crate) use subscribe::{Heard, subscribe};
+pub(crate) use subscribe::{Ear, Filter, Heard, subscribe};
 pub(crate) use tell::Listener;
 pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};

@@ -33,16 +33,17 @@ impl Request {
     }
 
     /// The same for its next round, with what its client has given and the state that its upstream gave.
-    pub(super) fn again(&self, wire: u64, progress: bool, given: &str, state: Option<&str>) -> String {
+    pub(super) fn again(&self, wire: u64, progress: bool, given: Option<&str>, state: Option<&str>) -> String {
         let with = |text: String, name: &str, value: &str| match Message::read(&text) {
             Ok(message) => message.with_param(name, value),
             Err(_) => text.clone(),
         };
-        let text = with(self.text.clone(), "inputResponses", given);
-        let text = match state {
-            Some(state) => with(text, "requestState", state),
-            None => text,
-        };
+        let mut text = self.text.clone();
+        for (name, value) in [("inputResponses", given), ("requestState", state)] {
+            if let Some(value) = value {
+                text = with(text, name, value);
+            }
+        }
         addressed(&text, wire, progress)
     }
 }

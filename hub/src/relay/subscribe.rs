@@ -64,11 +64,11 @@ pub(super) struct Tag {
 
 /// What a client wants to be told.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Filter {
-    pub(super) tools: bool,
-    pub(super) prompts: bool,
-    pub(super) resources: bool,
-    pub(super) uris: Vec<String>,
+pub(crate) struct Filter {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    pub(crate) resources: bool,
+    pub(crate) uris: Vec<String>,
 }
 
 /// Begins to listen. The listen lasts for as long as the stream is held.
@@ -189,7 +189,7 @@ impl Tag {
 
 impl Filter {
     /// The filter of a listen.
-    pub(super) fn of(message: &Message<'_>) -> Self {
+    pub(crate) fn of(message: &Message<'_>) -> Self {
         let raw = message.param("notifications").and_then(|raw| Object::read(raw).ok());
         let Some(filter) = raw else { return Self::default() };
         let wants = |kind| filter.get(kind) == Some("true");
@@ -220,12 +220,12 @@ impl Filter {
     }
 
     /// Whether it names anything.
-    pub(super) fn names_any(&self) -> bool {
+    pub(crate) fn names_any(&self) -> bool {
         self.tools || self.prompts || self.resources || !self.uris.is_empty()
     }
 
     /// As it stands in a message.
-    pub(super) fn written(&self) -> serde_json::Value {
+    pub(crate) fn written(&self) -> serde_json::Value {
         let mut written = serde_json::Map::new();
         for (kind, wanted) in [
             ("toolsListChanged", self.tools),

@@ -97,7 +97,7 @@ impl Running {
         let members: Vec<String> =
             given.iter().map(|(key, given)| format!("{}:{given}", Value::from(key.as_str()))).collect();
         let state = self.wishes.state.take();
-        self.send_again(&format!("{{{}}}", members.join(",")), state.as_deref()).await
+        self.send_again(Some(&format!("{{{}}}", members.join(","))), state.as_deref()).await
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand.
 //! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
+//! - [`eras`]: rmcp in every pair of eras, and any JSON.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -14,6 +15,7 @@ mod bridged;
 mod cli;
 mod clients;
 mod desk;
+mod eras;
 mod http;
 mod merged;
 mod older;

@@ -278,3 +278,27 @@ async fn a_server_that_tells_nothing_has_no_listening_stream() {
     assert_eq!(alice.request(Method::GET).send().await.unwrap().status(), 405);
     assert!(desk.is_idle());
 }
+
+#[tokio::test]
+async fn arguments_that_a_tool_wants_in_headers_are_there_once_that_is_known() {
+    let (hub, mut desk) = played().await;
+    let alice = opened(&hub, &mut desk, ALICE, json!({ "tools": {} })).await;
+    let got = begin(&alice, &request(1, "tools/call", json!({ "name": "t", "arguments": { "region": "z" } })));
+    let refused = next(&mut desk, "tools/call").await;
+    assert_eq!(refused.header("mcp-param-region"), None);
+    let error = json!({ "code": -32020, "message": "m" });
+    let body = json!({ "jsonrpc": "2.0", "id": refused.message()["id"], "error": error });
+    refused.answer(400, body.to_string());
+    let region = json!({ "type": "string", "x-mcp-header": "Region" });
+    let schema = json!({ "type": "object", "properties": { "region": region } });
+    next(&mut desk, "tools/list").await.result(&json!({ "tools": [{ "name": "t", "inputSchema": schema }] }));
+    let again = next(&mut desk, "tools/call").await;
+    assert_eq!(again.header("mcp-param-region"), Some("z"));
+    again.result(&json!({ "content": [] }));
+    assert_eq!(answer_of(got.await.unwrap()).await["result"]["content"], json!([]));
+    let got = begin(&alice, &request(2, "tools/call", json!({ "name": "t", "arguments": { "region": "y" } })));
+    let asked = next(&mut desk, "tools/call").await;
+    assert_eq!(asked.header("mcp-param-region"), Some("y"), "from here on it is known");
+    asked.result(&json!({ "content": [] }));
+    got.await.unwrap();
+}

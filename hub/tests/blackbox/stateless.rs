@@ -406,3 +406,70 @@ async fn a_listen_that_an_upstream_refuses_is_refused() {
     assert_eq!(got.status(), 404);
     assert_eq!(answer_of(got).await, json!({ "jsonrpc": "2.0", "id": 1, "error": error }));
 }
+
+/// A list with a tool that wants an argument and a number repeated in headers.
+fn tools() -> Value {
+    let region = json!({ "type": "string", "x-mcp-header": "Region" });
+    let count = json!({ "type": "integer", "x-mcp-header": "Count" });
+    let schema =
+        json!({ "type": "object", "properties": { "region": region, "count": count, "other": { "type": "string" } } });
+    json!({ "resultType": "complete", "tools": [{ "name": "t", "inputSchema": schema }] })
+}
+
+#[tokio::test]
+async fn arguments_in_headers_are_compared_and_made_anew() {
+    let (hub, mut desk) = played().await;
+    let alice = Modern::new(&hub, "u", ALICE);
+    let body = Modern::body(
+        1,
+        "tools/call",
+        json!({ "name": "t", "arguments": { "region": "Z\u{fc}rich", "count": 1500, "other": "x" } }),
+    );
+    let claiming = |region: Option<&str>, count: Option<&str>| {
+        let request = alice.request(&body).header("mcp-param-unknown", "x");
+        let request = region.into_iter().fold(request, |request, region| request.header("mcp-param-region", region));
+        count.into_iter().fold(request, |request, count| request.header("mcp-param-count", count)).send()
+    };
+    let good = Some("=?base64?WsO8cmljaA==?=");
+    // What the tool wants is not known yet: the hub asks, for this user.
+    let got = tokio::spawn(claiming(good, Some("1500.0")));
+    let asked = desk.next().await;
+    assert_eq!(
+        (asked.message()["method"].as_str(), asked.header("authorization")),
+        (Some("tools/list"), Some("Bearer alice-token"))
+    );
+    asked.result(&tools());
+    let asked = desk.next().await;
+    assert_eq!((asked.header("mcp-param-region"), asked.header("mcp-param-count")), (good, Some("1500")));
+    assert_eq!(asked.header("mcp-param-unknown"), None);
+    asked.result(&json!({ "resultType": "complete", "content": [] }));
+    got.await.unwrap().unwrap();
+    for (region, count) in [
+        (None, Some("1500")),
+        (good, None),
+        (Some("Bern"), Some("1500")),
+        (good, Some("1501")),
+        (Some("=?base64?*?="), Some("1500")),
+    ] {
+        let refused = claiming(region, count).await.unwrap();
+        assert_eq!(refused.status(), 400, "{region:?} {count:?}");
+        assert_eq!(answer_of(refused).await["error"]["code"], -32020);
+    }
+    assert!(desk.is_idle(), "nothing of it went upstream");
+}
+
+#[tokio::test]
+async fn who_has_too_much_in_flight_is_refused_alone() {
+    let mut desk = Desk::open().await;
+    let hub = hub_of_eras(&[("u", &desk.url, "stateless")], json!({ "requests-per-user": 1 })).await;
+    let (alice, bob) = (Modern::new(&hub, "u", ALICE), Modern::new(&hub, "u", BOB));
+    let listening = alice.begin(&listen(1, json!({})));
+    let (_speak, gone) = desk.next().await.stream();
+    let listening = listening.await.unwrap();
+    assert_eq!(alice.post(&call(2)).await.status(), 429);
+    let others = bob.begin(&call(2));
+    desk.next().await.result(&json!({ "resultType": "complete", "content": [] }));
+    assert_eq!(others.await.unwrap().status(), 200);
+    drop(listening);
+    gone.cancelled().await;
+}
