@@ -6,12 +6,13 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use hub::{Config, Environment, Hub, isolation::page};
+use hub::{Config, Environment, Hub, HubError, isolation::page};
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, signal};
 use tracing_subscriber::EnvFilter;
@@ -30,11 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves the servers of a configuration to its users.
-    Serve {
-        /// The configuration, YAML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Serve(Serve),
     /// Reads a configuration and says what is wrong with it.
     Check {
         /// The configuration, YAML.
@@ -51,12 +48,33 @@ enum Command {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// The configuration, YAML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// A deliberate defect, or several joined by `+`: to be judged, never to serve anybody.
+    #[cfg(feature = "defects")]
+    #[arg(long, value_name = "NAME", default_value = "strict", value_parser = hub::isolation::Isolation::from_name)]
+    isolation: hub::isolation::Isolation,
+}
+
+impl Serve {
+    fn hub(&self, config: Config) -> Result<Arc<Hub>, HubError> {
+        let environment = Environment::system();
+        #[cfg(feature = "defects")]
+        return Hub::with_isolation(config, environment, self.isolation.clone());
+        #[cfg(not(feature = "defects"))]
+        Hub::new(config, environment)
+    }
+}
+
 fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("HUB_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     match Cli::parse().command {
-        Command::Serve { config } => match read(&config) {
-            Ok(config) => done(3, run(config)),
+        Command::Serve(serve) => match read(&serve.config) {
+            Ok(config) => done(3, run(&serve, config)),
             Err(error) => done(2, Err(error)),
         },
         Command::Check { config } => done(
@@ -102,9 +120,9 @@ fn hash_key() -> anyhow::Result<()> {
 }
 
 #[tokio::main]
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(serve: &Serve, config: Config) -> anyhow::Result<()> {
     let listen = config.listen;
-    let hub = Hub::new(config, Environment::system())?;
+    let hub = serve.hub(config)?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one")
     })?;

@@ -1,15 +1,20 @@
-//! The project's own tasks: `cargo xtask conformance | mutants | bench | demo | test | readme | tidy`.
+//! The project's own tasks: `cargo xtask conformance | mutants | official | bench | demo | test | readme | tidy`.
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
 //!   [`targets`]: hubs that target files describe; [`servers`]: servers without a hub.
+//! - [`official`]: the official suite, at our fake, through our hub, and through a leaking one.
+//! - [`processes`], [`npm`]: servers and packages that tasks need.
 //! - [`mod@bench`]: what the hub costs, measured.
 //! - [`readme`]: the blocks of the README that are output. [`tidy`]: what no compiler checks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task tells a person what it does")]
 
 mod bench;
 mod demo;
+mod npm;
+mod official;
 mod peers;
+mod processes;
 mod readme;
 mod servers;
 mod suite;
@@ -45,6 +50,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Runs the official MCP conformance suite at the fake `lab`, through the hub, and through a hub that leaks.
+    Official {
+        /// Writes the table into the README.
+        #[arg(long)]
+        write: bool,
+    },
     /// Measures what the hub costs, a few minutes long, and writes it into the README.
     Bench {
         /// Fewer rounds: enough to see whether something is very wrong.
@@ -73,6 +84,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Conformance { args } => suite::pass_through(&args),
         Task::Mutants { args } => suite::pass_through(&[vec!["mutants".to_owned()], args].concat()),
+        Task::Official { write } => official::run(write),
         Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
         Task::Test => test::run(),

@@ -3,7 +3,8 @@
 //! A block stands between `<!-- output: NAME -->` and `<!-- end -->`. The examples for the demo are
 //! `sh` blocks behind `<!-- demo -->`; the `text` block after each is what it prints, where `…` stands
 //! for what differs from run to run. What was measured stands behind `<!-- measured -->`: `cargo xtask bench` writes it,
-//! and nothing checks it, because it would be another on another machine.
+//! and nothing checks it, because it would be another on another machine. What the official suite found stands behind
+//! `<!-- official -->`: `cargo xtask official --write` writes it, and `cargo xtask test` checks it.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -16,6 +17,8 @@ use crate::{
 
 /// Where the table of measurements begins.
 const MEASURED: &str = "<!-- measured -->";
+/// Where the table of the official suite begins.
+const OFFICIAL: &str = "<!-- official -->";
 
 fn path() -> PathBuf {
     root().join("README.md")
@@ -58,9 +61,18 @@ fn renewed(text: &str) -> anyhow::Result<String> {
 
 /// The README with this table as what was measured.
 pub(crate) fn with_measured(text: &str, table: &str) -> anyhow::Result<String> {
-    let (before, block) = text.split_once(MEASURED).with_context(|| format!("README.md: no `{MEASURED}`"))?;
-    let (_, after) = block.split_once("<!-- end -->").with_context(|| format!("{MEASURED}: no `<!-- end -->`"))?;
-    Ok(format!("{before}{MEASURED}\n{table}<!-- end -->{after}"))
+    with_block(text, MEASURED, table)
+}
+
+/// The README with this as what the official suite found.
+pub(crate) fn with_official(text: &str, table: &str) -> anyhow::Result<String> {
+    with_block(text, OFFICIAL, table)
+}
+
+fn with_block(text: &str, mark: &str, block: &str) -> anyhow::Result<String> {
+    let (before, rest) = text.split_once(mark).with_context(|| format!("README.md: no `{mark}`"))?;
+    let (_, after) = rest.split_once("<!-- end -->").with_context(|| format!("{mark}: no `<!-- end -->`"))?;
+    Ok(format!("{before}{mark}\n{block}<!-- end -->{after}"))
 }
 
 fn output(name: &str) -> anyhow::Result<String> {

@@ -1,21 +1,15 @@
 //! Servers judged with no hub between: two that others have published, and the page that says how, as it is printed.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, ffi::OsString, fs, process::Command};
 
 use anyhow::{Context, ensure};
 
-use crate::{readme::fenced, root, suite, targets};
+use crate::{npm, readme::fenced, root, suite, targets};
 
 /// Judges the published servers; their findings must be those of the golden files beside their target files.
 pub(crate) fn published() -> anyhow::Result<()> {
     let folder = root().join("scenarios/targets/everything");
-    let installed = install(&folder)?;
+    let installed = npm::install(&folder, "node-servers")?;
     let judge = |name: &str, code: u8| {
         let found = root().join("target").join(format!("{name}-findings"));
         let mut command = Command::new(suite::build("scenarios", "crosstalk")?);
@@ -27,26 +21,6 @@ pub(crate) fn published() -> anyhow::Result<()> {
     };
     judge("everything", 0)?;
     judge("memory", targets::FOUND)
-}
-
-/// The packages of the lockfile, installed where they are not yet; gives the folder that holds `node_modules`.
-fn install(from: &Path) -> anyhow::Result<PathBuf> {
-    let folder = root().join("target/peers/node-servers");
-    fs::create_dir_all(&folder)?;
-    let lock = fs::read_to_string(from.join("package-lock.json")).context("package-lock.json")?;
-    let ready = folder.join("ready");
-    if fs::read_to_string(&ready).is_ok_and(|installed| installed == lock) {
-        return Ok(folder);
-    }
-    for name in ["package.json", "package-lock.json"] {
-        fs::copy(from.join(name), folder.join(name)).with_context(|| name.to_owned())?;
-    }
-    let mut npm = Command::new("npm");
-    npm.current_dir(&folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
-    let status = npm.status().context("npm is needed for this test; install Node.js 20 or newer")?;
-    ensure!(status.success(), "npm ci failed; is the package registry reachable?");
-    fs::write(&ready, lock)?;
-    Ok(folder)
 }
 
 /// Follows docs/servers.md literally: its files are written into an empty folder, its commands are run there, and every

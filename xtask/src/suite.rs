@@ -33,9 +33,18 @@ pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathB
     build_with(package, binary, &["--release"])
 }
 
+/// The hub with the feature that holds deliberate defects, as the suite is built with it.
+pub(crate) fn build_defective_hub() -> anyhow::Result<PathBuf> {
+    executable("hub", &["--workspace", "--bin", "hub", "--features", "hub/defects"])
+}
+
 fn build_with(package: &str, binary: &str, flags: &[&str]) -> anyhow::Result<PathBuf> {
+    executable(binary, &[&["--package", package, "--bin", binary], flags].concat())
+}
+
+fn executable(binary: &str, selection: &[&str]) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(cargo());
-    command.current_dir(root()).args(["build", "--quiet", "--package", package, "--bin", binary]).args(flags);
+    command.current_dir(root()).args(["build", "--quiet"]).args(selection);
     command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
     let output = command.output().context("starting cargo")?;
     ensure!(output.status.success(), "building {binary} failed");

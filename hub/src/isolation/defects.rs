@@ -50,11 +50,21 @@ mod chosen {
     const OFFERED: usize = 2;
 
     impl Isolation {
-        /// The isolation of this name: `strict`, the preset `mcphub-v2.1`, or one defect.
+        /// The isolation of this name: `strict`, the preset `mcphub-v2.1`, one defect, or several joined by `+`.
         ///
         /// # Errors
         /// [`UnknownIsolation`] with the nearest names.
         pub fn from_name(name: &str) -> Result<Self, UnknownIsolation> {
+            let mut all = Self::STRICT;
+            for one in name.split('+').map(Self::one) {
+                let one = one?;
+                all.widened.extend(one.widened);
+                all.broken.extend(one.broken);
+            }
+            Ok(all)
+        }
+
+        fn one(name: &str) -> Result<Self, UnknownIsolation> {
             match name {
                 "strict" => return Ok(Self::STRICT),
                 MCPHUB => return Ok(Self::mcphub()),

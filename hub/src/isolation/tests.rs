@@ -170,6 +170,20 @@ fn a_wrong_name_of_an_isolation_is_answered_with_the_nearest() {
     assert!(error.to_string().contains("did you mean `upstream-sessions@process`"), "{error}");
 }
 
+#[cfg(feature = "defects")]
+#[test]
+fn several_defects_are_joined() {
+    let joined = Isolation::from_name("list-cache@process+without/same-refusal").unwrap();
+    let widened = |table| SHEETS.iter().find(|sheet| sheet.name == table).map(|sheet| joined.level(sheet));
+    assert_eq!(widened("list-cache"), Some(Level::Process));
+    assert_eq!(widened("read-cache"), Some(Level::Credential));
+    assert!(
+        !joined.keeps(crate::isolation::Rule::SameRefusal)
+            && joined.keeps(crate::isolation::Rule::AuthenticateEveryRequest)
+    );
+    assert!(Isolation::from_name("list-cache@process+nothing").is_err());
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
