@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::{
     Refused, Step, Steps,
     ask::{self, Shown},
-    call::Running,
     notify,
     rounds::Waiting,
+    running::Running,
 };
 use crate::{
     envelope::{Message, Object},

@@ -1,7 +1,13 @@
 //! Other people's code in every pair of eras: rmcp's client and rmcp's server, each in either era, with the hub between.
 //! And whatever JSON a client and a server may think of, which has to get through.
 
-use axum::{Router, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+    routing::post,
+};
 use proptest::prelude::*;
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt, ErrorData, Peer, RoleClient, RoleServer, ServerHandler,
@@ -179,7 +185,7 @@ async fn echo() -> String {
             }
             "server/discover" => r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{}}"#,
             "tools/call" => read.params.unwrap().get(),
-            _ => return axum::http::StatusCode::ACCEPTED.into_response(),
+            _ => return StatusCode::ACCEPTED.into_response(),
         };
         assert_eq!(modern, body.contains("io.modelcontextprotocol/protocolVersion"), "{body}");
         let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
