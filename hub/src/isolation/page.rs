@@ -30,6 +30,7 @@ pub fn markdown() -> String {
          - a task for each upstream answer, which reads one body and looks every message up in `in-flight`;\n\
          - a task for each session that listens, which reads the upstream's stream of that session and looks up where\n\
          \u{20} each message goes in `replay-events`;\n\
+         - a task for each session that listens where the server keeps no sessions, which reads that session's own listen;\n\
          - a task for each call that has more to say than its answer, which writes that call's stream down;\n\
          - the HTTP client's pool of idle connections to upstreams: bytes of one request at a time, and neither\n\
          \u{20} session nor credential belongs to a connection;\n\

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::{
     Refused, Step, Steps,
     ask::{self, Shown},
-    call::Running,
     notify,
     rounds::Waiting,
+    running::Running,
 };
 use crate::{
     envelope::{Message, Object},
@@ -91,11 +91,33 @@ impl Drop for HeldCall {
 /// Method and params of a question, as a wish has them: without a progress token, since nobody tells progress on a wish.
 fn wish_of(question: &str) -> String {
     let Ok(message) = Message::read(question) else { return "{}".to_owned() };
-    let bare = match message.param("_meta").and_then(|raw| Some((raw, Object::read(raw).ok()?))) {
-        Some((raw, meta)) if meta.keys().any(|key| key == "progressToken") => {
-            message.with_part(raw, &meta.without(&["progressToken"]))
+    let params = message.params.and_then(|params| Some((params, Object::read(params).ok()?)));
+    let meta = message.param("_meta").and_then(|raw| Some((raw, Object::read(raw).ok()?)));
+    let bare = match (params, meta) {
+        (Some((raw, params)), Some((_, meta))) if meta.keys().all(|key| key == "progressToken") => {
+            message.with_part(raw, &params.without(&["_meta"]))
         }
+        (_, Some((raw, meta))) => message.with_part(raw, &meta.without(&["progressToken"])),
         _ => message.whole(),
     };
     Object::read(&bare).map(|bare| bare.without(&["jsonrpc", "id"])).unwrap_or_else(|_| "{}".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_the_question_without_what_belongs_to_its_own_way() {
+        let question =
+            |params: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{params}}}"#);
+        for (asked, wished) in [
+            (r#"{ "n":1.50e3}"#, r#"{ "n":1.50e3}"#),
+            (r#"{"_meta":{"progressToken":1},"n":1.50}"#, r#"{"n":1.50}"#),
+            (r#"{"_meta":{"k":1.0,"progressToken":1},"n":1}"#, r#"{"_meta":{"k":1.0},"n":1}"#),
+        ] {
+            assert_eq!(wish_of(&question(asked)), format!(r#"{{"method":"elicitation/create","params":{wished}}}"#));
+        }
+        assert_eq!(wish_of(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#), r#"{"method":"roots/list"}"#);
+    }
 }

@@ -135,7 +135,7 @@ async fn keep(
 /// Begins a listen with everything that the session has subscribed to, and waits until the server has agreed.
 async fn open(errand: &Errand, upstream: &UpstreamSession) -> Result<Ear, Fault> {
     let uris = errand.hub.resource_subscriptions.in_scope(&errand.place()).await?;
-    let filter = Filter { uris: uris.iter().map(|uri| uri.to_string()).collect(), ..offered(upstream) };
+    let filter = Filter { uris: uris.iter().map(ToString::to_string).collect(), ..offered(upstream) };
     let params = format!(r#"{{"notifications":{}}}"#, filter.written());
     let text = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"subscriptions/listen","params":{params}}}"#);
     let internal = |error: crate::envelope::Malformed| Fault::Internal { detail: error.to_string() };
@@ -155,12 +155,12 @@ async fn open(errand: &Errand, upstream: &UpstreamSession) -> Result<Ear, Fault>
 
 /// What a server has said that it tells of.
 fn offered(upstream: &UpstreamSession) -> Filter {
-    Filter::of_everything().as_offered(&upstream.welcome)
+    Filter::of_everything().narrowed_to(&upstream.welcome)
 }
 
 fn may_subscribe(upstream: &UpstreamSession) -> bool {
     let uris = vec![String::new()];
-    !Filter { uris, ..Filter::default() }.as_offered(&upstream.welcome).uris.is_empty()
+    !Filter { uris, ..Filter::default() }.narrowed_to(&upstream.welcome).uris.is_empty()
 }
 
 /// A notification without the mark that only the stateless era knows.

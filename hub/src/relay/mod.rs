@@ -2,7 +2,7 @@
 //!
 //! - [`errand`]: for whom, from which session and to which server.
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
-//! - [`mod@call`]: a call from its asker's id to its answer, whatever happens in between.
+//! - [`mod@call`]: a call, from its asker's id on; [`running`]: under way, to its answer, whatever happens in between.
 //! - [`steps`]: what its asker is given of it, and who carries it on.
 //! - [`mod@negotiate`]: in which era a server is spoken to.
 //! - [`mod@rounds`]: requests that take several rounds, and the states that their clients keep.
@@ -36,6 +36,7 @@ mod notify;
 mod param_headers;
 mod request;
 mod rounds;
+mod running;
 mod steps;
 mod subscribe;
 mod tell;

@@ -59,7 +59,7 @@ pub(super) enum Begun {
     /// What its upstream has put in its own state, which is in the request now.
     Again(Option<Round>, String),
     /// A call that was held for it.
-    Held(HeldCall),
+    Held(Box<HeldCall>),
 }
 
 /// What is sealed in a state.
@@ -93,7 +93,7 @@ impl Round {
         let round = IN_ROUNDS.contains(&method.as_str()).then_some(round);
         match redeemed {
             None => Ok(Begun::Anew(round)),
-            Some((_, (Waiting::Call(held), _))) => Ok(Begun::Held(held.take().ok_or(Refused::StaleState)?)),
+            Some((_, (Waiting::Call(held), _))) => Ok(Begun::Held(Box::new(held.take().ok_or(Refused::StaleState)?))),
             Some((raw, (Waiting::Nothing, state))) => {
                 Ok(Begun::Again(round, message.with_part(raw, &Value::from(state).to_string())))
             }

@@ -208,7 +208,7 @@ impl Filter {
     }
 
     /// As much of it as a server of the stateful era offers, which has said this in `initialize`.
-    pub(super) fn as_offered(self, welcome: &str) -> Self {
+    pub(super) fn narrowed_to(self, welcome: &str) -> Self {
         let said: serde_json::Value = serde_json::from_str(welcome).unwrap_or_default();
         let offers = |kind: &str, what: &str| said["result"]["capabilities"][kind][what] == true;
         Self {

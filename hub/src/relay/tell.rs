@@ -43,7 +43,7 @@ pub(crate) struct BridgedEar {
 /// Begins to listen to what the hub's session there is told.
 pub(super) async fn begin(errand: &Errand, message: &Message<'_>) -> Result<BridgedEar, Fault> {
     let upstream = upstream_session::of(errand).await?;
-    let mut filter = Filter::of(message).as_offered(&upstream.welcome);
+    let mut filter = Filter::of(message).narrowed_to(&upstream.welcome);
     if filter.names_any() && !feed(errand).await? {
         filter = Filter::default();
     }

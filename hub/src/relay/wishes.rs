@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{
     ask::{self, Input},
-    call::Running,
     rounds,
+    running::Running,
 };
 use crate::{
     downstream::Standing,

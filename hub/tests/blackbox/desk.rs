@@ -166,7 +166,7 @@ impl Modern {
 
     /// A request with the headers that go with this body.
     pub(crate) fn request(&self, body: &Value) -> reqwest::RequestBuilder {
-        let request = self.bare(reqwest::Method::POST).header("mcp-protocol-version", "2026-07-28");
+        let request = self.bare(Method::POST).header("mcp-protocol-version", "2026-07-28");
         let request = request.header("mcp-method", body["method"].as_str().unwrap());
         let name = body["params"]["name"].as_str().or(body["params"]["uri"].as_str());
         let request = match name {
@@ -177,7 +177,7 @@ impl Modern {
     }
 
     /// A request without any header of the protocol's.
-    pub(crate) fn bare(&self, method: reqwest::Method) -> reqwest::RequestBuilder {
+    pub(crate) fn bare(&self, method: Method) -> reqwest::RequestBuilder {
         let request = self.http.request(method, &self.url).bearer_auth(self.key);
         request.header("accept", "application/json, text/event-stream")
     }

@@ -1,6 +1,5 @@
 //! Requests of the stateless era to an upstream of the same era, by the byte.
 
-use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
