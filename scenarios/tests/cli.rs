@@ -145,7 +145,7 @@ fn a_promise_that_nobody_can_keep_is_the_suites_fault() {
 #[test]
 fn a_locale_without_unicode_gets_seven_bits() {
     let output = Command::new(env!("CARGO_BIN_EXE_crosstalk"))
-        .args(["--isolation", "in-flight@process", "correlation/bob-does-not-wait-for-alice"])
+        .args(["--isolation", "upstream-sessions@process", "state/a-session-remembers"])
         .env("LC_ALL", "C")
         .output()
         .unwrap();
