@@ -4,7 +4,7 @@
 //! keeps its users apart. So a hub may not do worse than its upstream alone, and a leaking hub is in the table to show what
 //! the suite does not see.
 //!
-//! - [`run`]: all of it, and the README.
+//! - [`mod@run`]: all of it, and the README.
 //! - [`setups`]: what is set up and judged. [`proxy`]: who brings the key that the suite does not have.
 //! - [`play`]: the suite, installed and run, and what it found. [`table`]: the same for a person to read.
 
