@@ -4,7 +4,8 @@
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
 //! - [`merged`]: routes of several servers.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
-//! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand.
+//! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
+//!   take several rounds.
 //! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`eras`]: rmcp in every pair of eras, and any JSON.
@@ -22,4 +23,5 @@ mod older;
 mod questions;
 mod running;
 mod stateless;
+mod states;
 mod talks;
