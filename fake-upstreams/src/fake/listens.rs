@@ -95,38 +95,33 @@ impl Fake {
     /// `burst` says more than fits anywhere.
     pub(super) fn announce_alone(&self, asked: &Asked, method: &str, text: &str) -> Result<String, String> {
         let uri = format!("note://{text}");
-        let concerned: Vec<u64> = {
-            let state = self.lock();
-            let own = |listening: &Listening| listening.owner == asked.caller.token;
-            let wants = |listening: &Listening| match method {
-                UPDATED => listening.wants.uris.contains(&uri),
-                "hang-up" | "burst" => own(listening),
-                _ => own(listening) && listening.wants.lists.contains(method),
-            };
-            state.listens.iter().filter(|(_, listening)| wants(listening)).map(|(exchange, _)| *exchange).collect()
-        };
-        for exchange in concerned {
-            match method {
-                "hang-up" => self.end_listening(exchange),
-                "burst" => self.burst(exchange),
-                UPDATED => self.tell(exchange, method, json!({ "uri": uri }), BURST.1),
-                _ => self.tell(exchange, method, json!({}), BURST.1),
+        let own = |listening: &Listening| listening.owner == asked.caller.token;
+        match method {
+            "hang-up" => self.streams(own).into_iter().for_each(|exchange| self.end_listening(exchange)),
+            "burst" => self.streams(own).into_iter().for_each(|exchange| self.burst(exchange)),
+            UPDATED => {
+                for exchange in self.streams(|listening| listening.wants.uris.contains(&uri)) {
+                    self.tell(exchange, method, json!({ "uri": uri }), BURST.1);
+                }
             }
+            _ => self.tell_streams(asked, method),
         }
         Ok("announced".to_owned())
     }
 
     /// Tells the streams of whoever calls that a list has changed, if they asked for it.
     pub(super) fn tell_streams(&self, asked: &Asked, method: &str) {
-        let concerned: Vec<u64> = {
-            let state = self.lock();
-            let wants =
-                |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
-            state.listens.iter().filter(|(_, listening)| wants(listening)).map(|(exchange, _)| *exchange).collect()
-        };
-        for exchange in concerned {
+        let wants =
+            |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
+        for exchange in self.streams(wants) {
             self.tell(exchange, method, json!({}), BURST.1);
         }
+    }
+
+    /// The streams of which this holds, by the exchange that opened each.
+    fn streams(&self, concerned: impl Fn(&Listening) -> bool) -> Vec<u64> {
+        let state = self.lock();
+        state.listens.iter().filter(|(_, listening)| concerned(listening)).map(|(exchange, _)| *exchange).collect()
     }
 
     fn burst(&self, exchange: u64) {

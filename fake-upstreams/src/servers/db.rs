@@ -26,13 +26,7 @@ const MOST_LOOKS: u32 = 500;
 const LONGEST_SQL: i32 = 10_000;
 
 pub(crate) const TOOLS: [Tool; 8] = [
-    Tool {
-        name: "echo",
-        description: "Returns its text.",
-        parameters: &[("text", "string")],
-        scope: "read",
-        ..Tool::PLAIN
-    },
+    Tool::ECHO,
     Tool {
         name: "set_context",
         description: "Binds this session to a project.",

@@ -25,13 +25,7 @@ pub(crate) const TOOLS: [Tool; 5] = [
         scope: "read",
         ..Tool::PLAIN
     },
-    Tool {
-        name: "echo",
-        description: "Returns its text.",
-        parameters: &[("text", "string")],
-        scope: "read",
-        ..Tool::PLAIN
-    },
+    Tool::ECHO,
     Tool {
         name: "create_issue",
         description: "Opens an issue in the caller's name.",

@@ -71,6 +71,10 @@ impl Tool {
         scope: "read",
     };
 
+    /// The tool that every fake but `lab` has.
+    pub(crate) const ECHO: Self =
+        Self { name: "echo", description: "Returns its text.", parameters: &[("text", "string")], ..Self::PLAIN };
+
     pub(crate) fn json(&self) -> Value {
         let (name, description) = (self.name, self.description);
         if let Some(Ok(schema)) = self.schema.map(serde_json::from_str::<Value>) {
