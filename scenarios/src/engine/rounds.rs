@@ -165,19 +165,17 @@ impl Player<'_> {
 
     fn state_or_none(&mut self, label: &str, choice: &StateChoice) -> Option<String> {
         let of = |label: &str| self.rounds.get(label).map(Vec::as_slice).unwrap_or_default();
-        let own = of(label).last().and_then(|round| round.state.clone());
+        let state = |round: Option<&Round>| round.and_then(|round| round.state.clone());
+        let own = state(of(label).last());
+        let model = own.as_deref().unwrap_or(NO_STATE);
         match choice {
             StateChoice::Own => own,
             StateChoice::Absent => None,
-            StateChoice::Of(other) => Some(
-                of(&other.value).last().and_then(|round| round.state.clone()).unwrap_or_else(|| NO_STATE.to_owned()),
-            ),
-            StateChoice::FirstOf(other) => Some(
-                of(&other.value).first().and_then(|round| round.state.clone()).unwrap_or_else(|| NO_STATE.to_owned()),
-            ),
-            StateChoice::Unknown => Some(forged::unknown(own.as_deref().unwrap_or(NO_STATE), &mut self.rng)),
-            StateChoice::Tampered => Some(forged::tampered(own.as_deref().unwrap_or(NO_STATE), &mut self.rng)),
-            StateChoice::Cut => Some(forged::cut(own.as_deref().unwrap_or(NO_STATE))),
+            StateChoice::Of(other) => state(of(&other.value).last()).or(Some(NO_STATE.to_owned())),
+            StateChoice::FirstOf(other) => state(of(&other.value).first()).or(Some(NO_STATE.to_owned())),
+            StateChoice::Unknown => Some(forged::unknown(model, &mut self.rng)),
+            StateChoice::Tampered => Some(forged::tampered(model, &mut self.rng)),
+            StateChoice::Cut => Some(forged::cut(model)),
         }
     }
 }
