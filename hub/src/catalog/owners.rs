@@ -12,6 +12,33 @@ use crate::downstream::Standing;
 /// Pages of one server's resources that are searched for a URI which nobody was told yet.
 const MOST_PAGES: usize = 10;
 
+/// The resources of all servers, page by page, one server after another. What cannot be had is passed over.
+struct Pages<'m> {
+    merged: &'m Merged<'m>,
+    servers: std::slice::Iter<'m, Arc<str>>,
+    /// The server that has more, its cursor, and how many pages of it were read.
+    more: Option<(&'m Arc<str>, String, usize)>,
+}
+
+impl<'m> Pages<'m> {
+    fn of(merged: &'m Merged<'m>) -> Self {
+        Self { merged, servers: merged.servers.iter(), more: None }
+    }
+
+    async fn next(&mut self) -> Option<(&'m Arc<str>, Vec<String>)> {
+        loop {
+            let (server, cursor, read) = match self.more.take() {
+                Some((server, cursor, read)) => (server, Some(cursor), read),
+                None => (self.servers.next()?, None, 0),
+            };
+            if let Ok(page) = self.merged.page(server, List::Resources, None, cursor.as_deref()).await {
+                self.more = page.next.filter(|_| read + 1 < MOST_PAGES).map(|cursor| (server, cursor, read + 1));
+                return Some((server, page.items));
+            }
+        }
+    }
+}
+
 impl Merged<'_> {
     /// Where a URI leads: as this session was told, or as the servers' lists and templates say.
     pub(super) async fn owner(&self, uri: &str) -> Result<Option<Owner>, Wrong> {
@@ -24,17 +51,10 @@ impl Merged<'_> {
         if let Some(owner) = told(known) {
             return Ok(Some(owner));
         }
-        for server in self.servers {
-            let mut cursor = None;
-            for _ in 0..MOST_PAGES {
-                let Ok(page) = self.page(server, List::Resources, None, cursor.as_deref()).await else { break };
-                for item in page.items {
-                    self.told(List::Resources, server, item).await?;
-                }
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
+        let mut pages = Pages::of(self);
+        while let Some((server, items)) = pages.next().await {
+            for item in items {
+                self.told(List::Resources, server, item).await?;
             }
         }
         let known = table.get(&place, &uri.to_owned()).await.map_err(barred)?;
@@ -52,17 +72,10 @@ impl Merged<'_> {
         {
             return Ok(Some(Owner { server, uri: bare.to_owned() }));
         }
-        for server in self.servers {
-            let mut cursor = None;
-            for _ in 0..MOST_PAGES {
-                let Ok(page) = self.page(server, List::Resources, None, cursor.as_deref()).await else { break };
-                if page.items.iter().any(|item| listing::member(item, "uri").as_deref() == Some(uri)) {
-                    return Ok(Some(Owner { server: server.clone(), uri: uri.to_owned() }));
-                }
-                cursor = page.next;
-                if cursor.is_none() {
-                    break;
-                }
+        let mut pages = Pages::of(self);
+        while let Some((server, items)) = pages.next().await {
+            if items.iter().any(|item| listing::member(item, "uri").as_deref() == Some(uri)) {
+                return Ok(Some(Owner { server: server.clone(), uri: uri.to_owned() }));
             }
         }
         let server = self.owner_of_template(uri).await?;
