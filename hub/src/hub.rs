@@ -203,15 +203,17 @@ impl Hub {
         if !self.isolation.keeps(Rule::UnguessableSessionIds) {
             return Ok(format!("session-{}", self.session_numbers.next()));
         }
-        let mut bytes = [0; 32];
-        let failed = |error: std::io::Error| Fault::Internal { detail: format!("no randomness: {error}") };
-        self.environment.random.fill(&mut bytes).map_err(failed)?;
-        Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))
+        self.random_text::<32>()
     }
 
     /// 128 random bits, as text.
     pub(crate) fn mint_number(&self) -> Result<String, Fault> {
-        let mut bytes = [0; 16];
+        self.random_text::<16>()
+    }
+
+    /// So many random bytes, as text that fits into a header and a URI.
+    fn random_text<const BYTES: usize>(&self) -> Result<String, Fault> {
+        let mut bytes = [0; BYTES];
         let failed = |error: std::io::Error| Fault::Internal { detail: format!("no randomness: {error}") };
         self.environment.random.fill(&mut bytes).map_err(failed)?;
         Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))

@@ -104,7 +104,7 @@ pub(super) fn malformed(code: i64, message: &str) -> Refusal {
     Box::new(answers::error(StatusCode::BAD_REQUEST, "null", code, message))
 }
 
-fn raw_id<'a>(message: &Message<'a>) -> &'a str {
+pub(super) fn raw_id<'a>(message: &Message<'a>) -> &'a str {
     message.raw_id().unwrap_or("null")
 }
 

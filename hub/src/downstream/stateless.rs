@@ -3,7 +3,7 @@
 //!
 //! What a call has to say goes out on the stream of its own response, and a client that closes it has canceled the call.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -15,7 +15,8 @@ use super::{
     Checked, Session,
     answers::{self, Body},
     front::revision_header,
-    stateful::{self, Refusal},
+    stateful::{self, Refusal, raw_id},
+    streams::KEEP_ALIVE,
     subscriptions,
 };
 use crate::{
@@ -26,8 +27,6 @@ use crate::{
     upstream::{Fault, headers::REVISION},
 };
 
-/// A comment after so long a silence, so that nobody in between takes the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What the stateless era does without.
 const REMOVED: [&str; 5] = ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
@@ -87,10 +86,6 @@ fn checked(request: &Checked, message: &Message<'_>) -> Result<Meta, Refusal> {
         compared.map_err(|mismatch| refusal(HEADER_MISMATCH, &mismatch.to_string()))?;
     }
     Meta::of(message).map_err(|incomplete| refusal(-32602, &incomplete.to_string()))
-}
-
-fn raw_id<'a>(message: &Message<'a>) -> &'a str {
-    message.raw_id().unwrap_or("null")
 }
 
 async fn answered(reply: Reply, method: &str) -> Response<Body> {

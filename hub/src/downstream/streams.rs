@@ -29,7 +29,7 @@ use crate::{
 /// Streams of calls that a session may come back to; older ones are forgotten.
 const KEPT: u64 = 8;
 /// A comment after so long a silence, so that nobody in between takes the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The event stream of a call, or of a batch of them. A first step may be known already.
 pub(super) async fn of_call(visit: &Visit, first: Option<Step>, rest: mpsc::Receiver<Step>) -> Response<Body> {

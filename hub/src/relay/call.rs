@@ -17,7 +17,7 @@ use crate::{
     envelope::{Id, Kind, Message},
     era::{Era, Level, Meta},
     hub::Hub,
-    isolation::{Activity, Rule},
+    isolation::{Activity, Held, Place, Rule, table::ProgressTokens},
     upstream::Fault,
 };
 
@@ -73,6 +73,21 @@ pub(crate) struct Progress {
     pub(super) wire: u64,
 }
 
+impl Progress {
+    /// Leads what is told under this number to a call, if its asker has given it a token.
+    pub(super) async fn hold(
+        hub: &Hub,
+        place: &Place,
+        wire: u64,
+        token: Option<&str>,
+        deliver: &mpsc::Sender<Delivery>,
+    ) -> Result<Option<Held<ProgressTokens, Self>>, Fault> {
+        let Some(token) = token else { return Ok(None) };
+        let progress = Self { deliver: deliver.clone(), token: token.to_owned(), wire };
+        Ok(Some(hub.progress_tokens.hold(place, wire, progress).await?))
+    }
+}
+
 /// Begins a call and gives back what its asker is to be told.
 pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -> Result<Steps, Refused> {
     let hub = &errand.hub;
@@ -121,15 +136,9 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let (deliver, deliveries) = mpsc::channel(QUEUE);
     let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
     let token = message.progress_token().filter(|_| told_of_progress);
-    let progress = match token {
-        Some(token) => {
-            let progress = Progress { deliver: deliver.clone(), token: token.to_owned(), wire };
-            Some(hub.progress_tokens.hold(&place, wire, progress).await.map_err(Fault::from)?)
-        }
-        None => None,
-    };
+    let progress = Progress::hold(hub, &place, wire, token, &deliver).await?;
     let request = Request::of(errand, &upstream, message).await?;
-    let body = request.addressed(wire, token.is_some());
+    let body = request.first(message, wire, token);
     let carrier = Carrier::new(errand.clone(), place.clone(), upstream.clone(), wire, deliver.clone(), body);
     let carrier = carrier.with_logs(logs).asking(errand.session.standing == Standing::Client || round.is_some());
     let entries = Entries { claim, in_flight, progress, questions: Vec::new() };

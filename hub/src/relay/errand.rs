@@ -98,10 +98,10 @@ impl Errand {
     }
 
     /// What a request that the hub makes for its client says of itself: a `_meta`, where there are no sessions.
-    pub(super) async fn says(&self) -> Result<String, Fault> {
+    pub(super) fn says(&self) -> String {
         match self.session.standing {
-            Standing::Client => Ok("{}".to_owned()), // It is put in with every request.
-            Standing::Moment | Standing::Bridged => Ok(self.session.meta().written()),
+            Standing::Client => "{}".to_owned(), // It is put in with every request.
+            Standing::Moment | Standing::Bridged => self.session.meta().written(),
         }
     }
 
@@ -153,19 +153,20 @@ impl Errand {
         let spoken = upstream.map_or(Spoken::First, UpstreamSession::spoken);
         let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
         tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
-        let mirrored = match (spoken, Message::read(&body)) {
-            (Spoken::Stateless, Ok(message)) => {
-                let repeated = if message.is_call() { self.repeated.as_ref() } else { &[] };
-                mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
-            }
-            _ => Vec::new(),
-        };
+        let mirrored = if spoken == Spoken::Stateless { self.mirrored(&body) } else { Vec::new() };
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = server.uri.clone();
         *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, spoken)?;
         request.headers_mut().extend(mirrored);
         Ok(request)
+    }
+
+    /// The headers that repeat a body, where the era has them.
+    fn mirrored(&self, body: &str) -> Vec<(HeaderName, HeaderValue)> {
+        let Ok(message) = Message::read(body) else { return Vec::new() };
+        let repeated = if message.is_call() { self.repeated.as_ref() } else { &[] };
+        mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
     }
 
     async fn answered(
@@ -178,15 +179,10 @@ impl Errand {
         match response.status() {
             // In the stateless era a refusal is an answer that has a status too.
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if stateless && is_json(&response) => Ok(response),
-            status if stateless && !status.is_success() => match status {
-                StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
-                StatusCode::FORBIDDEN => Err(Fault::Forbidden),
-                status => Err(Fault::Status(status.as_u16())),
-            },
             StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),
             StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
             StatusCode::FORBIDDEN => Err(Fault::Forbidden),
-            StatusCode::NOT_FOUND if upstream.is_some() => Err(Fault::SessionLost),
+            StatusCode::NOT_FOUND if upstream.is_some() && !stateless => Err(Fault::SessionLost),
             status => Err(Fault::Status(status.as_u16())),
         }
     }

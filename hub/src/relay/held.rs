@@ -4,8 +4,6 @@
 //! call is held until it comes back with the input and the state that it was given. A call that nobody comes back for is
 //! given up when its time is over, or with the session that the hub holds there.
 
-use std::sync::Arc;
-
 use super::{
     Refused, Step, Steps,
     ask::{self, Shown},
@@ -14,7 +12,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    envelope::{Message, Object},
+    envelope::{Id, Message, Object},
     isolation::Parcel,
     upstream::Fault,
 };
@@ -34,16 +32,16 @@ impl HeldCall {
         let wish = wish_of(&shown.text);
         let number = shown.number();
         running.call.entries.questions.push(shown.held);
-        Self { running: Some(running), shown: number, wish }.put_away().await
+        Self::put_away(running, number, wish).await
     }
 
-    async fn put_away(self) -> Step {
-        let Some(running) = &self.running else { return Step::Answer { text: String::new(), streamed: false } };
+    async fn put_away(running: Running, shown: u64, wish: String) -> Step {
         let (errand, raw_id) = (running.call.errand.clone(), running.call.raw_id.clone());
         let round = running.call.round.clone();
-        let wished = format!(r#"{{"{}":{}}}"#, self.shown, self.wish);
+        let wished = format!(r#"{{"{shown}":{wish}}}"#);
+        let held = Self { running: Some(running), shown, wish };
         let minted = match &round {
-            Some(round) => round.mint(&errand, Waiting::Call(Parcel::new(self)), None).await,
+            Some(round) => round.mint(&errand, Waiting::Call(Parcel::new(held)), None).await,
             None => Err(Fault::Internal { detail: "a question where none can be asked".into() }),
         };
         match minted {
@@ -66,12 +64,12 @@ impl HeldCall {
         let given = message.param("inputResponses").and_then(|given| Object::read(given).ok());
         let given = given.and_then(|given| given.get(&self.shown.to_string())).filter(|raw| Object::read(raw).is_ok());
         let Some(given) = given else {
-            let again = Self { running: Some(running), shown: self.shown, wish: std::mem::take(&mut self.wish) };
-            return Ok(Steps::known(again.put_away().await));
+            let again = Self::put_away(running, self.shown, std::mem::take(&mut self.wish));
+            return Ok(Steps::known(again.await));
         };
         let text = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{given}}}"#, self.shown);
         let answer = Message::read(&text).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-        let id = crate::envelope::Id::Number(self.shown.to_string());
+        let id = Id::Number(self.shown.to_string());
         ask::answer(&running.call.errand.visit(), &answer, Some(&id)).await?;
         let guard = running.guard();
         Ok(Steps::of(running.go_on(), guard))
@@ -83,7 +81,7 @@ impl Drop for HeldCall {
     fn drop(&mut self) {
         if let (Some(running), Ok(_)) = (&self.running, tokio::runtime::Handle::try_current()) {
             let call = &running.call;
-            notify::give_up(&call.errand, &Arc::clone(&call.upstream), call.wire, "nobody answered");
+            notify::give_up(&call.errand, &call.upstream, call.wire, "nobody answered");
         }
     }
 }

@@ -69,20 +69,16 @@ fn text(value: &Value) -> Option<String> {
 
 /// Reads the server's list of tools, for what is in it.
 pub(super) async fn ask(errand: &Errand) -> Result<(), Fault> {
-    let mut cursor = None;
+    let said: Value = serde_json::from_str(&errand.says()).unwrap_or(Value::Null);
+    let mut params = serde_json::json!({ "_meta": said });
     for _ in 0..MOST_PAGES {
-        let params =
-            cursor.map_or_else(|| serde_json::json!({}), |cursor: String| serde_json::json!({ "cursor": cursor }));
-        let said = serde_json::from_str(&errand.says().await?).unwrap_or(Value::Null);
-        let mut params = params;
-        params["_meta"] = said;
         let request = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"tools/list","params":{params}}}"#);
         let answer = Box::pin(ask_server(errand, &request)).await?;
         learn(errand, &answer).await?;
         let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-        cursor = answer["result"]["nextCursor"].as_str().map(str::to_owned);
-        if cursor.is_none() {
-            break;
+        match answer["result"]["nextCursor"].as_str() {
+            Some(cursor) => params["cursor"] = cursor.into(),
+            None => break,
         }
     }
     Ok(())

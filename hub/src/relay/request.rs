@@ -12,19 +12,29 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     text: String,
+    /// Whether that is what its client wrote.
+    as_it_came: bool,
 }
 
 impl Request {
     /// A client's request, in the words of the era at its upstream.
     pub(super) async fn of(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Self, Fault> {
-        let text = match (errand.session.standing, upstream.era) {
+        let reworded = match (errand.session.standing, upstream.era) {
             (Standing::Bridged | Standing::Moment, Era::Stateful) => bridge::request(message),
             (Standing::Client, Era::Stateless) => bridge::without_rounds(meta::put_in(message, &said(errand).await?)),
             (Standing::Client, Era::Stateful) | (Standing::Moment | Standing::Bridged, Era::Stateless) => {
-                message.whole()
+                return Ok(Self { text: message.whole(), as_it_came: true });
             }
         };
-        Ok(Self { text })
+        Ok(Self { text: reworded, as_it_came: false })
+    }
+
+    /// As it is sent first, `message` being what its client wrote, which need not be read again where it goes as it came.
+    pub(super) fn first(&self, message: &Message<'_>, wire: u64, token: Option<&str>) -> String {
+        match self.as_it_came {
+            true => message.readdressed(&wire.to_string(), token),
+            false => self.addressed(wire, token.is_some()),
+        }
     }
 
     /// With this id, and in the place of its progress token the same, if somebody is to be told of progress.

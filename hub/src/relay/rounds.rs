@@ -73,37 +73,44 @@ struct Sealed {
 /// One round of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
-    /// What its state opens for.
-    purpose: String,
+    method: String,
+    /// The params of its request, as they were written.
+    params: String,
 }
 
 impl Round {
     /// Opens the state that a request brings, if it brings one. Only some requests can have a second round.
     pub(super) async fn begin(errand: &Errand, message: &Message<'_>) -> Result<Begun, Refused> {
         let Kind::Request { method, .. } = &message.kind else { return Ok(Begun::Anew(None)) };
-        let round = Self { purpose: purpose(errand, message, method) };
-        let shown = message.param("requestState");
-        let redeemed = match shown {
-            None => None,
-            Some(raw) => {
-                let shown: Option<String> = serde_json::from_str(raw).ok();
-                Some((raw, round.redeem(errand, &shown.ok_or(Refused::StaleState)?).await?))
-            }
-        };
-        let round = IN_ROUNDS.contains(&method.as_str()).then_some(round);
-        match redeemed {
-            None => Ok(Begun::Anew(round)),
-            Some((_, (Waiting::Call(held), _))) => Ok(Begun::Held(Box::new(held.take().ok_or(Refused::StaleState)?))),
-            Some((raw, (Waiting::Nothing, state))) => {
-                Ok(Begun::Again(round, message.with_part(raw, &Value::from(state).to_string())))
+        let round = Self { method: method.clone(), params: message.params.unwrap_or_default().to_owned() };
+        let rounds = IN_ROUNDS.contains(&method.as_str());
+        let Some(raw) = message.param("requestState") else { return Ok(Begun::Anew(rounds.then_some(round))) };
+        let shown: String = serde_json::from_str(raw).map_err(|_| Refused::StaleState)?;
+        match round.redeem(errand, &shown).await? {
+            (Waiting::Call(held), _) => Ok(Begun::Held(Box::new(held.take().ok_or(Refused::StaleState)?))),
+            (Waiting::Nothing, state) => {
+                let request = message.with_part(raw, &Value::from(state).to_string());
+                Ok(Begun::Again(rounds.then_some(round), request))
             }
         }
+    }
+
+    /// What its state opens for: the same route, server, method and params, but for what differs between two rounds.
+    fn purpose(&self, errand: &Errand) -> String {
+        if !errand.hub.isolation.keeps(Rule::RequestStateOfItsRequest) {
+            return "request state".to_owned();
+        }
+        let params = Object::read(&self.params).ok();
+        let params =
+            params.map(|params| params.without(&["_meta", "requestState", "inputResponses"])).unwrap_or_default();
+        let digest: String = Sha256::digest(canonical(&params)).iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("request state\n{}\n{}\n{}\n{digest}", errand.session.route, errand.server, self.method)
     }
 
     /// What waits under this state, and the state of the upstream that was sealed in it.
     async fn redeem(&self, errand: &Errand, shown: &str) -> Result<(Waiting, Option<String>), Refused> {
         let hub = &errand.hub;
-        let sealed: Sealed = match hub.sealer.open(&self.purpose, shown) {
+        let sealed: Sealed = match hub.sealer.open(&self.purpose(errand), shown) {
             Some(sealed) => sealed,
             None if hub.isolation.keeps(Rule::WrapRequestState) => return Err(Refused::StaleState),
             None => return Ok((Waiting::Nothing, Some(shown.to_owned()))),
@@ -132,7 +139,8 @@ impl Round {
         }
         let number = hub.mint_number()?;
         table.insert(&place, number.clone(), Outstanding { until: Instant::now() + LIFETIME, waiting }).await?;
-        let sealed = hub.sealer.seal(hub.environment.random.as_ref(), &self.purpose, &Sealed { number, state });
+        let purpose = self.purpose(errand);
+        let sealed = hub.sealer.seal(hub.environment.random.as_ref(), &purpose, &Sealed { number, state });
         sealed.map_err(|error| Fault::Internal { detail: error.to_string() })
     }
 }
@@ -183,18 +191,6 @@ fn not_declared(errand: &Errand, requests: &str) -> Result<Option<&'static str>,
         }
     }
     Ok(None)
-}
-
-/// What the state of a request opens for: the same route, server, method and params, but for what differs between two
-/// rounds.
-fn purpose(errand: &Errand, message: &Message<'_>, method: &str) -> String {
-    if !errand.hub.isolation.keeps(Rule::RequestStateOfItsRequest) {
-        return "request state".to_owned();
-    }
-    let params = message.params.and_then(|params| Object::read(params).ok());
-    let params = params.map(|params| params.without(&["_meta", "requestState", "inputResponses"])).unwrap_or_default();
-    let digest: String = Sha256::digest(canonical(&params)).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("request state\n{}\n{}\n{method}\n{digest}", errand.session.route, errand.server)
 }
 
 /// Forgets requests that have waited for too long.

@@ -165,13 +165,7 @@ impl Running {
     pub(super) async fn readdress(&mut self, message: &Message<'_>) -> Result<(), Fault> {
         let Call { errand, place, deliver, wire, entries, raw_id, .. } = &mut self.call;
         message.raw_id().unwrap_or("null").clone_into(raw_id);
-        entries.progress = match message.progress_token() {
-            Some(token) => {
-                let progress = Progress { deliver: deliver.clone(), token: token.to_owned(), wire: *wire };
-                Some(errand.hub.progress_tokens.hold(place, *wire, progress).await?)
-            }
-            None => None,
-        };
+        entries.progress = Progress::hold(&errand.hub, place, *wire, message.progress_token(), deliver).await?;
         self.deadline = Instant::now() + errand.hub.config.limits.call_timeout;
         Ok(())
     }
@@ -204,10 +198,8 @@ impl Running {
         let hub = &call.errand.hub;
         call.wire = call.upstream.next_id(hub);
         call.entries.in_flight = hub.in_flight.hold(&call.place, call.wire, call.deliver.clone()).await?;
-        if let Some(token) = &call.token {
-            let progress = Progress { deliver: call.deliver.clone(), token: token.clone(), wire: call.wire };
-            call.entries.progress = Some(hub.progress_tokens.hold(&call.place, call.wire, progress).await?);
-        }
+        let token = call.token.as_deref();
+        call.entries.progress = Progress::hold(hub, &call.place, call.wire, token, &call.deliver).await?;
         let body = call.request.again(call.wire, call.token.is_some(), given, state);
         let (errand, place, upstream) = (call.errand.clone(), call.place.clone(), call.upstream.clone());
         let carrier = Carrier::new(errand, place, upstream, call.wire, call.deliver.clone(), body);

@@ -3,6 +3,8 @@
 //! An upstream marks what it tells with the id that the hub gave the listen; the client is told its own in that place.
 //! It is told what its filter names, and nothing before the word that the upstream has begun.
 
+use std::collections::VecDeque;
+
 use http::Method;
 
 use super::{
@@ -47,7 +49,7 @@ impl Ear {
 pub(crate) struct OwnEar {
     errand: Errand,
     frames: Frames,
-    waiting: std::collections::VecDeque<String>,
+    waiting: VecDeque<String>,
     tag: Tag,
     filter: Filter,
     begun: bool,
@@ -102,7 +104,7 @@ pub(super) async fn own(errand: &Errand, message: &Message<'_>) -> Result<Heard,
     }
     let filter = Filter::of(message);
     let tag = Tag { wire, raw_id };
-    let (errand, waiting) = (errand.clone(), std::collections::VecDeque::new());
+    let (errand, waiting) = (errand.clone(), VecDeque::new());
     let ear = OwnEar { errand, frames, waiting, tag, filter, begun: false, over: false };
     Ok(Heard::Stream(Ear::Own(Box::new(ear))))
 }
@@ -143,13 +145,7 @@ impl OwnEar {
                     method if keeps && !(self.begun && self.filter.names(method, &message)) => return None,
                     _ => {}
                 }
-                let params = message.params.and_then(|params| Some((params, Object::read(params).ok()?)));
-                match params {
-                    Some((params, read)) => {
-                        Some(message.with_part(params, &self.tag.tagged(params, read.get("_meta"))?))
-                    }
-                    None => Some(message.with_param("_meta", &self.tag.meta("{}"))),
-                }
+                self.tag.notification(&message)
             }
             Kind::Response { id } if id.as_ref().and_then(Id::wire) == Some(self.tag.wire) => {
                 self.over = true;
@@ -182,7 +178,15 @@ impl Tag {
         }
     }
 
-    pub(super) fn meta(&self, meta: &str) -> String {
+    /// A notification under the client's id; `None` where it is marked with another's.
+    pub(super) fn notification(&self, message: &Message<'_>) -> Option<String> {
+        match message.params.and_then(|params| Some((params, Object::read(params).ok()?))) {
+            Some((params, read)) => Some(message.with_part(params, &self.tagged(params, read.get("_meta"))?)),
+            None => Some(message.with_param("_meta", &self.meta("{}"))),
+        }
+    }
+
+    fn meta(&self, meta: &str) -> String {
         with_members(meta, &format!(r#""{SUBSCRIPTION}":{}"#, self.raw_id))
     }
 }

@@ -133,15 +133,8 @@ impl BridgedEar {
                 () = session.life.ended() => return None,
             };
             let Ok(message) = Message::read(&text) else { continue };
-            let params = message.params.and_then(|params| Some((params, Object::read(params).ok()?)));
-            let tagged = match params {
-                Some((params, read)) => {
-                    self.tag.tagged(params, read.get("_meta")).map(|tagged| message.with_part(params, &tagged))
-                }
-                None => Some(message.with_param("_meta", &self.tag.meta("{}"))),
-            };
-            if tagged.is_some() {
-                return tagged;
+            if let Some(told) = self.tag.notification(&message) {
+                return Some(told);
             }
         }
     }
