@@ -7,6 +7,7 @@ use http::Method;
 
 use super::{Errand, bridge, negotiate};
 use crate::{
+    config::SpokenTo,
     downstream::{self, Greeting, REVISIONS, Session, Standing},
     envelope::{Kind, Message, Object},
     era::{Era, Meta, STATELESS, meta, results},
@@ -106,18 +107,35 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
-    if errand.session.standing == Standing::Client && negotiate::era(&errand).await? == Era::Stateless {
-        let discovering = discover(&errand);
-        return tokio::time::timeout(errand.hub.config.limits.call_timeout, discovering)
-            .await
-            .map_err(|_| Fault::TimedOut)?;
+    let limit = errand.hub.config.limits.call_timeout;
+    let in_time = async |discovering| tokio::time::timeout(limit, discovering).await.map_err(|_| Fault::TimedOut)?;
+    // A client is first spoken for in its own era: whoever speaks both is best met without a bridge.
+    let spoken_to = match errand.session.standing {
+        Standing::Client => errand.hub.server(&errand.server)?.era,
+        Standing::Bridged | Standing::Moment => SpokenTo::Stateful,
+    };
+    if spoken_to == SpokenTo::Stateless {
+        return in_time(discover(&errand)).await;
     }
     let Some(slot) = slots(&errand).await?.take() else {
         let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
         return lent.ok_or(Fault::Full);
     };
     let opening = initialize(&errand, slot);
-    tokio::time::timeout(errand.hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
+    let opened = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)?;
+    let other = spoken_to == SpokenTo::Auto && knows_no_sessions(&opened);
+    if other && negotiate::era(&errand).await? == Era::Stateless {
+        return in_time(discover(&errand)).await;
+    }
+    opened
+}
+
+/// Whether this may be what a server says to `initialize` that knows no sessions.
+fn knows_no_sessions(opened: &Result<Arc<UpstreamSession>, Fault>) -> bool {
+    match opened {
+        Ok(opened) => Object::read(&opened.welcome).is_ok_and(|answer| answer.get("error").is_some()),
+        Err(fault) => matches!(fault, Fault::Status(400..=499) | Fault::Garbage { .. } | Fault::NoAnswer),
+    }
 }
 
 /// Asks a server of the stateless era what it is. Nothing is opened there: what it says is kept for the session, in the

@@ -128,9 +128,11 @@ async fn guest(
 #[tokio::test]
 async fn rmcp_asks_and_answers_in_every_pair_of_eras() {
     let url = rmcp_server(|| Host).await;
-    for (era, tool) in [("stateful", "ask"), ("stateless", "wish"), ("auto", "wish")] {
+    for (era, of_older, of_newer) in
+        [("stateful", "ask", "ask"), ("stateless", "wish", "wish"), ("auto", "ask", "wish")]
+    {
         let hub = hub_of_eras(&[("host", &url, era)], json!({})).await;
-        for mode in [ClientLifecycleMode::Initialize, stateless()] {
+        for (mode, tool) in [(ClientLifecycleMode::Initialize, of_older), (stateless(), of_newer)] {
             let (alice, bob) =
                 tokio::join!(guest(&hub, "alice", ALICE, mode.clone()), guest(&hub, "bob", BOB, mode.clone()));
             assert!(alice.list_all_tools().await.unwrap().iter().any(|found| found.name == tool));

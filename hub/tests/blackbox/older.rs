@@ -302,3 +302,26 @@ async fn arguments_that_a_tool_wants_in_headers_are_there_once_that_is_known() {
     asked.result(&json!({ "content": [] }));
     got.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_server_that_knows_no_sessions_is_found_out_when_it_refuses_one() {
+    let mut desk = Desk::open().await;
+    let hub = hub_of_eras(&[("u", &desk.url, "auto")], json!({})).await;
+    let opening = tokio::spawn(async move { Client::open(&hub, "u", ALICE).await });
+    let asked = desk.next().await;
+    assert_eq!(asked.message()["method"], "initialize", "a client is first spoken for in its own era");
+    let error = json!({ "code": -32601, "message": "m" });
+    let body = json!({ "jsonrpc": "2.0", "id": asked.message()["id"], "error": error });
+    asked.answer(404, body.to_string());
+    let said = json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {} });
+    let own = next(&mut desk, "server/discover").await;
+    assert_eq!(own.message()["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"], json!({}));
+    own.result(&said);
+    let of_alice = next(&mut desk, "server/discover").await;
+    assert_eq!(of_alice.message()["params"]["_meta"], meta());
+    of_alice.result(&said);
+    let alice = opening.await.unwrap();
+    let got = begin(&alice, &request(1, "tools/call", json!({ "name": "t" })));
+    next(&mut desk, "tools/call").await.result(&json!({ "content": [] }));
+    assert_eq!(got.await.unwrap().status(), 200);
+}
