@@ -79,7 +79,7 @@ pub fn hunt(
     let mut mutants = Vec::new();
     for defect in reference::defects() {
         let fate = match defect.equivalent {
-            _ if defect.name.split('/').any(|part| UNPLAYED.contains(&part)) => Fate::Unplayed,
+            _ if defect.name.split(['/', '@']).any(|part| UNPLAYED.contains(&part)) => Fate::Unplayed,
             proof => match fate(&defect, scenarios, options)? {
                 Fate::Survived if proof.is_some() => Fate::Equivalent,
                 fate => fate,

@@ -107,27 +107,29 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
-    let limit = errand.hub.config.limits.call_timeout;
-    let in_time = async |discovering| tokio::time::timeout(limit, discovering).await.map_err(|_| Fault::TimedOut)?;
     // A client is first spoken for in its own era: whoever speaks both is best met without a bridge.
     let spoken_to = match errand.session.standing {
         Standing::Client => errand.hub.server(&errand.server)?.era,
         Standing::Bridged | Standing::Moment => SpokenTo::Stateful,
     };
     if spoken_to == SpokenTo::Stateless {
-        return in_time(discover(&errand)).await;
+        return in_time(&errand, discover(&errand)).await;
     }
     let Some(slot) = slots(&errand).await?.take() else {
         let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
         return lent.ok_or(Fault::Full);
     };
-    let opening = initialize(&errand, slot);
-    let opened = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)?;
-    let other = spoken_to == SpokenTo::Auto && knows_no_sessions(&opened);
-    if other && negotiate::era(&errand).await? == Era::Stateless {
-        return in_time(discover(&errand)).await;
+    let opened = in_time(&errand, initialize(&errand, slot)).await;
+    let refused = spoken_to == SpokenTo::Auto && knows_no_sessions(&opened);
+    if refused && negotiate::era(&errand).await == Ok(Era::Stateless) {
+        return in_time(&errand, discover(&errand)).await;
     }
     opened
+}
+
+/// Gives up when the upstream takes too long.
+async fn in_time<T>(errand: &Errand, opening: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(errand.hub.config.limits.call_timeout, opening).await.map_err(|_| Fault::TimedOut)?
 }
 
 /// Whether this may be what a server says to `initialize` that knows no sessions.
