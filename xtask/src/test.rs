@@ -4,12 +4,12 @@ use std::{fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::{demo::Demo, peers, readme, root, servers, suite, targets};
+use crate::{demo::Demo, official, peers, readme, root, servers, suite, targets};
 
 type Part = (&'static str, fn() -> anyhow::Result<()>);
 
 /// The parts, cheapest first where nothing speaks against it.
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     ("cargo test", cargo_test),
     ("conformance, in-process", || crosstalk(&[])),
     ("conformance, over sockets", || crosstalk(&["--mode", "socket"])),
@@ -22,6 +22,7 @@ const PARTS: [Part; 13] = [
     ("a hub made with fastmcp is found to be what it is", targets::fastmcp),
     ("published servers are found to be what they are", servers::published),
     ("docs/servers.md shows what it says", servers::page),
+    ("the official suite finds the hub no worse than its upstream", official::check),
     ("the Python SDK as a client", || peers::python(&Demo::start(0)?)),
 ];
 

@@ -14,4 +14,4 @@ mod run;
 mod setups;
 mod table;
 
-pub(crate) use run::run;
+pub(crate) use run::{check, run};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::{
     play::Suite,
@@ -24,6 +24,17 @@ pub(crate) fn run(write: bool) -> anyhow::Result<u8> {
         fs::write(&path, readme::with_official(&text, &table)?)?;
     }
     Ok(u8::from(!worse.is_empty()))
+}
+
+/// For the tests: the hub does no scenario worse, and the README says what comes out.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let (table, worse) = judge()?;
+    ensure!(worse.is_empty(), "the hub does worse than its upstream:\n{}", worse.join("\n"));
+    println!("{}", table.lines().next().unwrap_or_default());
+    let text = fs::read_to_string(root().join("README.md")).context("README.md")?;
+    let fresh = readme::with_official(&text, &table)?;
+    ensure!(fresh == text, "README.md shows another table; run `cargo xtask official --write`");
+    Ok(())
 }
 
 /// The table, and every scenario that the hub does worse than its upstream alone.
