@@ -2,9 +2,9 @@
 //!
 //! In the stateless era a listen says what it is for: nothing is told on it before the word that it has begun, nothing
 //! that its filter does not name, and everything carries the id of the very request that opened it. In the stateful era
-//! a session is told of the resources that it has subscribed to. In both, log lines come from the level on that was
-//! asked for: with the request itself, or for the session. And what a client hears on the route of one upstream is what
-//! that upstream said.
+//! a session is told of the resources that it has subscribed to, and is given no answers where it listens. In both, log
+//! lines come from the level on that was asked for: with the request itself, or for the session. And what a client hears
+//! on the route of one upstream is what that upstream said.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use super::{Finding, Kind, audience::finding, rpc};
 use crate::{
     scenario::model::Era,
     trace::{
-        Index,
-        index::{Answer, MarkKind, Message},
+        Event, Index,
+        index::{Answer, MarkKind, Message, header},
     },
 };
 
@@ -43,7 +43,7 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
             let listens = rpc::method(message.body).as_deref() == Some("subscriptions/listen");
             let on_stream = if listens { on_listen(message, &answer) } else { unsubscribed(index, message, &answer) };
             let elsewhere = elsewhere(index, message, &answer).filter(|_| listens || message.method == "GET");
-            [on_stream, elsewhere, logged(index, message, &answer)]
+            [on_stream, elsewhere, answer_to_nothing(index, message, &answer), logged(index, message, &answer)]
         })
         .flatten()
         .collect()
@@ -132,6 +132,21 @@ fn unsubscribed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -
     let headline = format!("{} was told of a resource to which this session has not subscribed", message.actor);
     let finding = finding(Kind::Correlation, message, answer.at, headline);
     Some(finding.because("updates of what it has subscribed to", told.to_string()))
+}
+
+/// An answer on a listening stream, where only one that goes on with a call may have some: to what its session has asked.
+fn answer_to_nothing(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+    let session = message.session.filter(|_| message.method == "GET")?;
+    header(answer.headers, "content-type").filter(|media| media.starts_with("text/event-stream"))?;
+    let Event::Sent { headers, .. } = &index.events[message.at] else { return None };
+    let of_session = index.messages.values().filter(|other| other.session == Some(session));
+    let asked: Vec<Value> = match header(headers, "last-event-id") {
+        Some(_) => of_session.flat_map(|asked| rpc::ids(asked.body)).collect(),
+        None => Vec::new(),
+    };
+    let told = rpc::responses(answer).into_iter().find(|told| told.get("id").is_none_or(|id| !asked.contains(id)))?;
+    let headline = format!("{} was given an answer on a listening stream that goes on with no call", message.actor);
+    Some(finding(Kind::Correlation, message, answer.at, headline).because("notifications", told.to_string()))
 }
 
 fn subscribes(body: &str, to: &str) -> bool {

@@ -130,6 +130,11 @@ pub(super) const ALL: &[Violation] = &[
     violation(Audience, "a resource to which the session has not subscribed", SUBSCRIBED, |tape| {
         spoil(tape, 1, 0, "note://a", "note://b");
     }),
+    violation(Audience, "an answer on a listening stream", SUBSCRIBED, |tape| {
+        let mut own = events(tape, 1);
+        own.push("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n\n".to_owned());
+        rewrite(tape, 1, &own);
+    }),
     violation(Audience, "a log line below the level of its session", LEVEL, |tape| {
         spoil(tape, 1, 1, "\"level\":\"info\"", "\"level\":\"debug\"");
     }),
