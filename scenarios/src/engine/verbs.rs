@@ -49,6 +49,7 @@ impl Player<'_> {
             }
             Action::Restart => self.restart().await,
             Action::AdvanceClock(by) => {
+                self.stage.pace.settle().await; // What was begun before waits from then on.
                 tokio::time::advance(*by).await;
                 let advanced_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
                 self.stage.recorder.record(Event::Clock { advanced_ms });
