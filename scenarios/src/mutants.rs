@@ -49,10 +49,6 @@ pub enum Fate {
 const UNPLAYED: &[&str] = &[
     "request-states",
     "bridged-sessions",
-    "subscriptions",
-    "log-levels",
-    "resource-subscriptions",
-    "upstream-listens",
     "tool-headers",
     "upstream-eras",
     "request-slots",
@@ -63,8 +59,6 @@ const UNPLAYED: &[&str] = &[
     "close-is-cancel",
     "headers-match-body",
     "capabilities-of-the-request",
-    "log-what-was-asked",
-    "tell-what-was-asked",
 ];
 
 /// Runs the scenarios against every defect, each until it is killed, and tells each fate.

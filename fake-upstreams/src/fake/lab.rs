@@ -189,7 +189,7 @@ impl Fake {
             }
         }
         if asked.modern.is_some() {
-            self.tell_streams(asked, change.method());
+            self.tell_streams(asked, change.method(), "");
         } else {
             self.announce_in(&asked.session, change.method(), "");
         }

@@ -10,7 +10,7 @@ use super::{
     request::{Asked, Outcome},
     server::Fake,
     stateless::Unfinished,
-    streams::{BURST, Streaming, event_stream},
+    streams::{BURST, OWN, Streaming, event_stream},
 };
 use crate::{
     Basis, Entry,
@@ -91,8 +91,8 @@ impl Fake {
     }
 
     /// `announce` in the stateless era: tells the streams of the same credential, each if it asked for it; of a changed
-    /// resource, every stream that named it. `hang-up` ends the caller's streams as a server that stops does, and
-    /// `burst` says more than fits anywhere.
+    /// resource, every stream that named it, unless the resource is each credential's own. `hang-up` ends the caller's
+    /// streams as a server that stops does, and `burst` says more than fits anywhere.
     pub(super) fn announce_alone(&self, asked: &Asked, method: &str, text: &str) -> Result<String, String> {
         let uri = format!("note://{text}");
         let own = |listening: &Listening| listening.owner == asked.caller.token;
@@ -100,21 +100,22 @@ impl Fake {
             "hang-up" => self.streams(own).into_iter().for_each(|exchange| self.end_listening(exchange)),
             "burst" => self.streams(own).into_iter().for_each(|exchange| self.burst(exchange)),
             UPDATED => {
-                for exchange in self.streams(|listening| listening.wants.uris.contains(&uri)) {
+                let concerned = |listening: &Listening| own(listening) || !text.starts_with(OWN);
+                for exchange in self.streams(|listening| concerned(listening) && listening.wants.uris.contains(&uri)) {
                     self.tell(exchange, method, json!({ "uri": uri }), BURST.1);
                 }
             }
-            _ => self.tell_streams(asked, method),
+            _ => self.tell_streams(asked, method, text),
         }
         Ok("announced".to_owned())
     }
 
-    /// Tells the streams of whoever calls that a list has changed, if they asked for it.
-    pub(super) fn tell_streams(&self, asked: &Asked, method: &str) {
+    /// Tells the streams of whoever calls that a list has changed, if they asked for it, and this text with it.
+    pub(super) fn tell_streams(&self, asked: &Asked, method: &str, text: &str) {
         let wants =
             |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
         for exchange in self.streams(wants) {
-            self.tell(exchange, method, json!({}), BURST.1);
+            self.tell(exchange, method, json!({ "_meta": { "text": text } }), BURST.1);
         }
     }
 
@@ -137,7 +138,8 @@ impl Fake {
             self.lock().listens.get(&exchange).map(|listening| (listening.id.clone(), listening.write.clone()));
         let Some((id, write)) = listener else { return };
         let mark = self.mint(exchange, Basis::Call);
-        params["_meta"] = json!({ SUBSCRIPTION: id, "mark": mark });
+        params["_meta"][SUBSCRIPTION] = id;
+        params["_meta"]["mark"] = mark.into();
         if left_out < BURST.1 {
             params["_meta"]["padding"] = "x".repeat(BURST.1 - left_out).into();
         }

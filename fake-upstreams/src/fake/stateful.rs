@@ -12,7 +12,7 @@ use super::{
     streams::Talk,
 };
 use crate::{
-    Basis, Entry, Kind, SessionChange,
+    Basis, Entry, SessionChange,
     servers::db::Database,
     wire::rpc::{self, Incoming},
 };
@@ -109,7 +109,7 @@ impl Fake {
     }
 
     fn session_capabilities(&self) -> Value {
-        if self.settings.kind != Kind::Lab {
+        if !self.announces() {
             return json!({ "tools": {}, "prompts": {}, "resources": {}, "completions": {} });
         }
         let changes = json!({ "listChanged": true });

@@ -67,6 +67,8 @@ pub(super) fn level(name: &str) -> Option<usize> {
     LEVELS.iter().position(|level| *level == name)
 }
 
+/// How the names of notes begin that everybody has of their own, under one URI.
+pub(super) const OWN: &str = "own/";
 /// Events of a burst, and the length of each: more than a client that does not read can be sent.
 pub(super) const BURST: (usize, usize) = (200, 16 << 10);
 
@@ -237,8 +239,8 @@ impl Fake {
     }
 
     /// `announce`: tells whoever listens in this session, if it wants to hear of it; of a changed resource, every session
-    /// that subscribed. `hang-up` ends the stream instead, and `burst` says more than fits anywhere; what is told before
-    /// somebody listens again waits for a client that says what it saw last.
+    /// that subscribed, unless the resource is each session's own. `hang-up` ends the stream instead, and `burst` says more
+    /// than fits anywhere; what is told before somebody listens again waits for a client that says what it saw last.
     pub(super) fn announce(&self, asked: &Asked, arguments: &Map<String, Value>) -> Result<String, String> {
         let text = |name: &str| {
             arguments.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` must be a string"))
@@ -247,7 +249,7 @@ impl Fake {
         if asked.modern.is_some() {
             return self.announce_alone(asked, method, text);
         }
-        let everywhere = method == "notifications/resources/updated";
+        let everywhere = method == "notifications/resources/updated" && !text.starts_with(OWN);
         let concerned: Vec<String> = {
             let state = self.lock();
             let sessions = state.sessions.iter().filter(|(id, _)| everywhere || **id == asked.session);

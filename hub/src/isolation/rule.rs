@@ -115,9 +115,9 @@ rules! {
     CapabilitiesOfTheRequest = "capabilities-of-the-request",
         "What a stateless client can be asked is what this very request declares.", "first-handshake-reused";
     LogWhatWasAsked = "log-what-was-asked",
-        "Log messages go to a stateless request that asked for them, from its level on.", "log-level-global";
+        "Log messages go to a stateless request that asked for them, from its level on.", "told-without-asking";
     TellWhatWasAsked = "tell-what-was-asked",
-        "A listening client is told what its filter names and nothing else.", "resource-update-fanout";
+        "A listening client is told what its filter names and nothing else.", "told-without-asking";
     OneListeningStream = "one-listening-stream",
         "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }

@@ -17,7 +17,7 @@ use super::{
     upstream_session,
 };
 use crate::{
-    envelope::{Message, Object},
+    envelope::{Kind, Message, Object},
     era::{
         Era, Level,
         meta::{self, SUBSCRIPTION},
@@ -109,6 +109,8 @@ async fn keep(
             told = ear.next() => told,
         };
         match told {
+            // That the listen is over concerns the hub, which begins another: the session has asked for none.
+            Some(told) if is_answer(&told) => {}
             Some(told) => {
                 tries = 0;
                 if let Err(fault) = listener.tell(without_tag(&told)).await {
@@ -161,6 +163,10 @@ fn offered(upstream: &UpstreamSession) -> Filter {
 fn may_subscribe(upstream: &UpstreamSession) -> bool {
     let uris = vec![String::new()];
     !Filter { uris, ..Filter::default() }.narrowed_to(&upstream.welcome).uris.is_empty()
+}
+
+fn is_answer(told: &str) -> bool {
+    Message::read(told).is_ok_and(|message| matches!(message.kind, Kind::Response { .. }))
 }
 
 /// A notification without the mark that only the stateless era knows.

@@ -13,9 +13,12 @@ use super::{
     finding::{Crossing, Severity},
     rpc,
 };
-use crate::trace::{
-    Index, Sharing,
-    index::{Arrival, Message},
+use crate::{
+    scenario::model::Era,
+    trace::{
+        Index, Sharing,
+        index::{Arrival, Message},
+    },
 };
 
 /// How an id begins that was hidden before it was stored; what follows tells it from others.
@@ -53,7 +56,7 @@ fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
     for arrival in arrivals {
         let Some(session) = arrival.session else { continue };
         let Some(message) = arrival.cause.and_then(|cause| index.message_of(cause)) else { continue };
-        let owner = owner(sharing, message);
+        let owner = owner(index, sharing, message);
         let of_session = owners.entry((arrival.upstream, session)).or_default();
         if of_session.insert(owner.clone()) && of_session.len() > 1 {
             findings.push(shared(arrival, message, of_session));
@@ -78,11 +81,19 @@ fn known_lost(index: &Index<'_>, arrival: &Arrival<'_>, session: &str) -> bool {
     })
 }
 
-fn owner(sharing: Sharing, message: &Message<'_>) -> String {
+/// A client without sessions owns one for each set of capabilities that it declares, together with every other client
+/// that has the same key: a hub cannot tell them apart.
+fn owner(index: &Index<'_>, sharing: Sharing, message: &Message<'_>) -> String {
+    let facts = index.facts;
     match (sharing, message.session_used()) {
+        (Sharing::PerUser | Sharing::Shared, _) => message.actor.user.clone(),
+        (Sharing::PerSession, _) if facts.era_of(message.actor) == Era::Stateless => {
+            let first = facts.actors().into_iter().find(|actor| facts.are_one(actor, message.actor));
+            let declared = rpc::declared(message.body).join(", ");
+            format!("{} (declaring {declared})", first.as_ref().unwrap_or(message.actor))
+        }
         (Sharing::PerSession, Some(session)) => format!("{} (session {})", message.actor, short(session)),
         (Sharing::PerSession, None) => message.actor.to_string(),
-        (Sharing::PerUser | Sharing::Shared, _) => message.actor.user.clone(),
     }
 }
 

@@ -75,6 +75,7 @@ impl<'i, 't> Promise<'i, 't> {
             Expectation::Names { contains, excludes } => self.names(contains, excludes),
             Expectation::Told(wanted) => self.told_by_then(wanted),
             Expectation::Progress(wanted) => self.progress(*wanted),
+            Expectation::Logs(wanted) => self.logs(*wanted),
             Expectation::Answers(wanted) => self.answers(*wanted),
             Expectation::Status(wanted) => self.status(*wanted),
             Expectation::Sessions { opened, open } => self.sessions(*opened, *open),
@@ -315,6 +316,16 @@ impl<'i, 't> Promise<'i, 't> {
             let headline = format!("{} was told of progress {own} times", self.actor());
             let received = format!("tokens {told:?}");
             self.finding(Kind::Loss, headline).because(format!("{wanted} times under the token {token}"), received)
+        })
+    }
+
+    fn logs(&self, wanted: u64) -> Option<Finding> {
+        let answer = self.message()?.answer?;
+        let came = rpc::logs(&answer).len() as u64;
+        (came != wanted).then(|| {
+            let kind = if came < wanted { Kind::Loss } else { Kind::Correlation };
+            let headline = format!("{} was told {came} log lines", self.actor());
+            self.finding(kind, headline).because(format!("{wanted} log lines"), rpc::brief(&answer))
         })
     }
 

@@ -14,6 +14,7 @@
 //! - [`correlation`]: every answer is the answer to its own request, and nothing runs twice.
 //! - [`audience`]: a notification reaches exactly the client whose request caused it.
 //! - [`streams`]: what is told outside of answers, and what is answered to an upstream, once and to whom it concerns.
+//! - [`listening`]: a client is told what it has asked to be told, and nothing else.
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
@@ -35,6 +36,7 @@ pub mod finding;
 pub mod identity;
 pub mod leak;
 pub mod lending;
+pub mod listening;
 pub mod marks;
 pub mod noninterference;
 pub mod observed;
@@ -64,6 +66,7 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     findings.extend(correlation::judge(&index));
     findings.extend(audience::judge(&index));
     findings.extend(streams::judge(&index));
+    findings.extend(listening::judge(&index));
     findings.extend(refusal::judge(&index));
     findings.extend(session_ids::judge(&index));
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();

@@ -11,21 +11,23 @@ use super::{
     rpc,
 };
 use crate::trace::{
-    Index,
+    Exchange, Index,
     index::{Answer, MarkKind, Message, Owner},
 };
 
 /// Judges every stream that was heard, and every answer to what an upstream asked.
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut told: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut told: BTreeMap<(&str, Result<&str, Exchange>), u64> = BTreeMap::new();
     for message in index.messages.values() {
         let Some(answer) = &message.answer else { continue };
         let marks = marks(index, answer);
         findings.extend(strayed(index, message, answer, &marks));
         findings.extend(disordered(index, message, answer, &marks));
         for mark in marks {
-            let times = told.entry((mark, message.session.unwrap_or_default())).or_default();
+            // Listens of the stateless era may share what an upstream says, and each is told it.
+            let to = message.session.ok_or(message.exchange);
+            let times = told.entry((mark, to)).or_default();
             *times += 1;
             findings.extend((*times == 2).then(|| repeated(message, answer, mark)));
         }
@@ -52,7 +54,7 @@ fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>, told: 
         // What is told on the way to an answer is judged by whose request it was.
         let owner = arrival.session.filter(|_| arrival.cause.is_none());
         match index.session_owner(arrival.upstream, owner?)? {
-            Owner::Actor(actor) if actor != message.actor => Some(actor),
+            Owner::Actor(actor) if !index.facts.are_one(actor, message.actor) => Some(actor),
             _ => None,
         }
     })?;

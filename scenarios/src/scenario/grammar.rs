@@ -115,6 +115,7 @@ pub const EXPECT: &[(&str, &str)] = &[
     ("status", "the HTTP status"),
     ("sessions", "of a census: `opened` and `open`"),
     ("progress", "how many notifications of progress came, under the own token"),
+    ("logs", "how many log lines came on the way to the answer"),
     ("told", "of a stream: what came on it by then, as `text`"),
     ("answers", "of a batch: how many requests were answered, each exactly once"),
     ("scope", "for whom the answer says that it may be kept: `private` or `public`"),

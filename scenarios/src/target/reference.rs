@@ -131,7 +131,8 @@ fn configuration(provision: &Provision<'_>) -> Value {
     };
     let servers = provision.upstreams.iter().map(|(name, authority)| {
         let mut server =
-            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on", "era": "stateful" });
+            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on",
+                "era": facts.pair.upstream });
         if let Some(token) = facts.service_tokens.get(name) {
             server["service-credential"] = json!({ "bearer": token });
         }

@@ -193,7 +193,16 @@ impl Facts {
         if era == self.pair.client { self.revision.clone() } else { era.newest().to_string() }
     }
 
-    /// Whether a target can tell two actors apart: in the stateless era, by nothing but their keys.
+    /// Everybody who takes part, in the order of the file.
+    pub fn actors(&self) -> Vec<Actor> {
+        let users = self.scenario.users.iter();
+        let actors = users.flat_map(|(user, person)| {
+            person.clients.keys().map(|client| Actor { user: user.clone(), client: client.clone() })
+        });
+        actors.collect()
+    }
+
+    /// Whether a target cannot tell two actors apart: in the stateless era, by nothing but their keys.
     pub fn are_one(&self, one: &Actor, other: &Actor) -> bool {
         let key = |actor: &Actor| self.keys.get(&actor.to_string());
         let stateless = self.era_of(one) == Era::Stateless && self.era_of(other) == Era::Stateless;

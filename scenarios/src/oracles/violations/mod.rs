@@ -9,9 +9,11 @@
 //! - [`crossings`]: what reached another, or went out in another's name.
 //! - [`answers`]: answers, refusals and counts that are not what was promised.
 //! - [`tellings`]: progress, notifications and questions.
+//! - [`listens`]: what was told to somebody who had asked for something else.
 
 mod answers;
 mod crossings;
+mod listens;
 mod tape;
 mod tellings;
 mod violation;

@@ -45,19 +45,19 @@ steps:
 ";
 
 /// The events of a step's answer, in order.
-fn events(tape: &Tape, step: usize) -> Vec<String> {
+pub(super) fn events(tape: &Tape, step: usize) -> Vec<String> {
     let body = tape.body(step);
     body.split_inclusive("\n\n").map(str::to_owned).collect()
 }
 
 /// Writes the events of a step's answer anew.
-fn rewrite(tape: &mut Tape, step: usize, events: &[String]) {
+pub(super) fn rewrite(tape: &mut Tape, step: usize, events: &[String]) {
     let body = events.concat();
     tape.answer(step, |answer| *answer.body = body);
 }
 
 /// Where the events with notifications are.
-fn notifications(events: &[String]) -> Vec<usize> {
+pub(super) fn notifications(events: &[String]) -> Vec<usize> {
     let found = events.iter().enumerate().filter(|(_, event)| event.contains("\"notifications/"));
     found.map(|(number, _)| number).collect()
 }

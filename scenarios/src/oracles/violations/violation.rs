@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{answers, crossings, tape::Tape, tellings};
+use super::{answers, crossings, listens, tape::Tape, tellings};
 use crate::oracles::{Oracle, Severity, judge};
 
 /// One thing that a trace must not show.
@@ -45,7 +45,8 @@ fn every_spoiled_trace_is_found_by_its_oracle() {
     let mut told = String::new();
     let mut spoke = BTreeSet::new();
     let mut silent = Vec::new();
-    for violation in answers::ALL.iter().chain(crossings::ALL).chain(tellings::ALL) {
+    let all = answers::ALL.iter().chain(crossings::ALL).chain(tellings::ALL).chain(listens::ALL);
+    for violation in all {
         let mut tape = Tape::record(violation.play);
         (violation.spoil)(&mut tape);
         let trace = tape.stored_and_read_back();

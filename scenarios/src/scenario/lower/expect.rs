@@ -80,6 +80,7 @@ impl Lowering<'_> {
                 Some(Expectation::Sessions { opened, open })
             }
             "progress" => self.count(node, "`progress`").map(Expectation::Progress),
+            "logs" => self.count(node, "`logs`").map(Expectation::Logs),
             "told" => self.text_match(node).map(Expectation::Told),
             "answers" => self.count(node, "`answers`").map(Expectation::Answers),
             "scope" => {
@@ -140,10 +141,10 @@ fn fits(name: &str, verb: &str) -> bool {
         "wait-for" => name == "told",
         "open" => matches!(name, "status" | "refused"),
         "answer" => matches!(name, "status" | "text" | "error" | "refused" | "answered" | "executed"),
-        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "answers" | "told"),
+        "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "logs" | "answers" | "told"),
         "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told" | "before"),
         "call" => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "told"),
-        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress" | "told"),
+        _ => !matches!(name, "sessions" | "canceled" | "answers" | "tools" | "names" | "progress" | "logs" | "told"),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Expectation {
     Executed(u64),
     /// How many notifications of progress came, each under the own token.
     Progress(u64),
+    /// How many log lines came on the way to the answer.
+    Logs(u64),
     /// What came on a stream by then (`wait-for`).
     Told(TextMatch),
     /// How many requests of a batch were answered, each exactly once.
