@@ -128,7 +128,7 @@ fn every_spoiled_file_for_servers_is_told_with_place_and_remedy() {
         ("unknown need", "steps:", "needs: [acounts]\nsteps:"),
     ];
     insta::assert_snapshot!(told_of_each(SERVER, spoiled));
-    let behind_a_hub = GOOD.replacen("    as: alice", "    as: alice\n    connection: common", 1);
+    let behind_a_hub = GOOD.replacen("    as: alice", "    as: alice\n    begun: early", 1);
     assert!(told(&behind_a_hub).contains("S081"), "{}", told(&behind_a_hub));
 }
 

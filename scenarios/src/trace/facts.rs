@@ -193,11 +193,25 @@ impl Facts {
         if era == self.pair.client { self.revision.clone() } else { era.newest().to_string() }
     }
 
-    /// Whether a target can tell two actors apart: in the stateless era, by nothing but their keys.
+    /// Everybody who takes part, in the order of the file.
+    pub fn actors(&self) -> Vec<Actor> {
+        let users = self.scenario.users.iter();
+        let actors = users.flat_map(|(user, person)| {
+            person.clients.keys().map(|client| Actor { user: user.clone(), client: client.clone() })
+        });
+        actors.collect()
+    }
+
+    /// Whether a target cannot tell two actors apart: in the stateless era, by nothing but their keys.
     pub fn are_one(&self, one: &Actor, other: &Actor) -> bool {
         let key = |actor: &Actor| self.keys.get(&actor.to_string());
         let stateless = self.era_of(one) == Era::Stateless && self.era_of(other) == Era::Stateless;
         one == other || (stateless && one.user == other.user && key(one) == key(other))
+    }
+
+    /// Whoever holds an actor's key, as one: a target can tell clients that have no session by nothing else.
+    pub fn holder(&self, actor: &Actor) -> Actor {
+        self.actors().into_iter().find(|other| self.are_one(other, actor)).unwrap_or_else(|| actor.clone())
     }
 
     /// The same for one user straight at the upstreams, whose era the user then speaks.
@@ -208,8 +222,10 @@ impl Facts {
             self.revision = era.newest().to_string();
         }
         self.pair = Pair { client: era, upstream: era };
-        for user in self.scenario.users.values_mut() {
-            user.era = None;
+        let upstreams = self.scenario.upstreams.values();
+        let older: Vec<String> = upstreams.flat_map(|upstream| upstream.older_for.clone()).collect();
+        for (name, user) in &mut self.scenario.users {
+            user.era = older.contains(name).then_some(Era::Stateful);
         }
         self
     }

@@ -45,11 +45,9 @@ impl Lowering<'_> {
 
     /// Words that mean nothing where fakes stand behind a hub.
     fn of_servers_alone(&mut self, step: &Step) {
-        let Action::Request(Request { begun, connection, .. }) = &step.action else { return };
-        if begun.is_some() || connection.is_some() {
-            let help = "with `upstreams: [server]`; behind a hub, `held` keeps a call at its fake";
-            self.wrong_help("S081", step.span, "`begun` and `connection` are for servers", help);
-        }
+        let Action::Request(Request { begun: Some(begun), .. }) = &step.action else { return };
+        let help = "with `upstreams: [server]`; behind a hub, `held` keeps a call at its fake";
+        self.wrong_help("S081", begun.span, "`begun` is for servers", help);
     }
 
     /// One server, and users who have accounts there.
