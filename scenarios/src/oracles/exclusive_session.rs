@@ -8,14 +8,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fake_upstreams::{Entry, SessionChange};
+
 use super::{
     Finding, Kind, Oracle,
     finding::{Crossing, Severity},
     rpc,
 };
-use crate::trace::{
-    Index, Sharing,
-    index::{Arrival, Message},
+use crate::{
+    scenario::model::{Action, Era},
+    trace::{
+        Event, Index, Sharing,
+        index::{Arrival, Message},
+    },
 };
 
 /// How an id begins that was hidden before it was stored; what follows tells it from others.
@@ -53,13 +58,14 @@ fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
     for arrival in arrivals {
         let Some(session) = arrival.session else { continue };
         let Some(message) = arrival.cause.and_then(|cause| index.message_of(cause)) else { continue };
-        let owner = owner(sharing, message);
+        let owner = owner(index, sharing, message);
         let of_session = owners.entry((arrival.upstream, session)).or_default();
         if of_session.insert(owner.clone()) && of_session.len() > 1 {
             findings.push(shared(arrival, message, of_session));
         }
         let of_owner = sessions.entry((owner, arrival.upstream)).or_default();
-        let left_behind = of_owner.iter().any(|earlier| !known_lost(index, arrival, earlier));
+        let over = |earlier: &str| known_lost(index, arrival, earlier) || given_up(index, arrival, message, earlier);
+        let left_behind = of_owner.iter().any(|earlier| !over(earlier));
         if of_owner.insert(session) && left_behind {
             findings.push(scattered(arrival, message, of_owner.len()));
         }
@@ -78,11 +84,38 @@ fn known_lost(index: &Index<'_>, arrival: &Arrival<'_>, session: &str) -> bool {
     })
 }
 
-fn owner(sharing: Sharing, message: &Message<'_>) -> String {
+/// Whether a session that was held for a client which has none was over before this arrival: ended because it was idle,
+/// or gone with the target that held it. No client was promised that it would last.
+fn given_up(index: &Index<'_>, arrival: &Arrival<'_>, message: &Message<'_>, session: &str) -> bool {
+    let ends = |event: &Event| match event {
+        Event::Upstream(Entry::Session { upstream, session: ended, change: SessionChange::Closed, .. }) => {
+            upstream == arrival.upstream && ended == session
+        }
+        Event::Step { step, .. } => {
+            let step = index.facts.scenario.steps.get(*step);
+            step.is_some_and(|step| matches!(step.action, Action::Restart))
+        }
+        _ => false,
+    };
+    let used = index.arrivals.values().filter(|other| other.session == Some(session));
+    let last = used.map(|other| other.at).filter(|at| *at < arrival.at).max().unwrap_or_default();
+    let mut since = index.events.iter().take(arrival.at).skip(last);
+    index.facts.era_of(message.actor) == Era::Stateless && since.any(ends)
+}
+
+/// A client without sessions owns one for each set of capabilities that it declares, together with every other client
+/// that has the same key: a hub cannot tell them apart.
+fn owner(index: &Index<'_>, sharing: Sharing, message: &Message<'_>) -> String {
+    let facts = index.facts;
     match (sharing, message.session_used()) {
+        (Sharing::PerUser | Sharing::Shared, _) => message.actor.user.clone(),
+        (Sharing::PerSession, _) if facts.era_of(message.actor) == Era::Stateless => {
+            let first = facts.actors().into_iter().find(|actor| facts.are_one(actor, message.actor));
+            let declared = rpc::declared(message.body).join(", ");
+            format!("{} (declaring {declared})", first.as_ref().unwrap_or(message.actor))
+        }
         (Sharing::PerSession, Some(session)) => format!("{} (session {})", message.actor, short(session)),
         (Sharing::PerSession, None) => message.actor.to_string(),
-        (Sharing::PerUser | Sharing::Shared, _) => message.actor.user.clone(),
     }
 }
 

@@ -47,7 +47,14 @@ fn differs(index: &Index<'_>, alone: &[Index<'_>], number: usize) -> Option<Find
     }
     let (control, reference) = alone.iter().find_map(|control| Some((control, answered(control, number)?)))?;
     let answers = index.facts.answers;
-    let (among, by_itself) = (said(index, message, answers)?, said(control, reference, answers)?);
+    // Alone, everybody speaks the era in which the upstream answers them.
+    let (facts, user) = (index.facts, message.actor.user.as_str());
+    let answered_in = facts.scenario.upstream_era_of(message.upstream, user, facts.pair);
+    let wording = match facts.era_of(message.actor) == answered_in {
+        true => Wording::OfOneEra,
+        false => Wording::OfEither,
+    };
+    let (among, by_itself) = (said(index, message, answers, wording)?, said(control, reference, answers, wording)?);
     (among != by_itself).then(|| {
         let headline = format!("{} got another answer than alone", message.actor);
         let at = message.answer.map_or(message.at, |answer| answer.at);
@@ -82,11 +89,33 @@ fn gist(response: &Value) -> String {
     }
 }
 
+/// In which words an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wording {
+    /// Both answers in those of one era.
+    OfOneEra,
+    /// One in those of the other: what only one of the eras says is left out.
+    OfEither,
+}
+
+/// What only a result of the stateless era says of itself.
+const STATELESS_ALONE: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
+/// The code for a resource that there is not: in the stateful era, and in the stateless era.
+const NO_RESOURCE: (i64, i64) = (-32002, -32602);
+
 /// What the answer says: the result or error, without its id, marks that no file names replaced.
-fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers) -> Option<String> {
+fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers, wording: Wording) -> Option<String> {
     let mut response = rpc::response(message.answer.as_ref()?)?;
     if let Value::Object(fields) = &mut response {
         fields.retain(|name, _| matches!(name.as_str(), "result" | "error"));
+    }
+    if wording == Wording::OfEither {
+        if let Some(result) = response.get_mut("result").and_then(Value::as_object_mut) {
+            result.retain(|name, _| !STATELESS_ALONE.contains(&name.as_str()));
+        }
+        if let Some(code) = response.pointer_mut("/error/code").filter(|code| **code == NO_RESOURCE.0) {
+            *code = NO_RESOURCE.1.into();
+        }
     }
     let text = match answers {
         Answers::Verbatim => {

@@ -93,6 +93,13 @@ pub fn told(answer: &Answer<'_>) -> Vec<String> {
     told.map(|message| message.to_string()).collect()
 }
 
+/// The log lines on the way to an answer: the level of each, and the whole as it was written.
+pub fn logs(answer: &Answer<'_>) -> Vec<(String, String)> {
+    let lines = messages(answer).into_iter().filter(|m| m.get("method") == Some(&Value::from("notifications/message")));
+    let level = |line: &Value| line.pointer("/params/level").and_then(Value::as_str).unwrap_or_default().to_owned();
+    lines.map(|line| (level(&line), line.to_string())).collect()
+}
+
 /// The tokens under which an answer tells of progress.
 pub fn progress(answer: &Answer<'_>) -> Vec<Value> {
     let told = messages(answer).into_iter().filter(|m| m.get("method") == Some(&Value::from("notifications/progress")));
@@ -102,6 +109,16 @@ pub fn progress(answer: &Answer<'_>) -> Vec<Value> {
 /// The token under which a recorded request wants to be told of progress.
 pub fn progress_token(body: &str) -> Option<Value> {
     serde_json::from_str::<Value>(body).ok()?.pointer("/params/_meta/progressToken").cloned()
+}
+
+/// What a recorded request of the stateless era declares that its client can be asked, in order.
+pub fn declared(body: &str) -> Vec<String> {
+    let asked = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let meta = asked.pointer("/params/_meta");
+    let declared = meta.and_then(|meta| meta.get("io.modelcontextprotocol/clientCapabilities")?.as_object());
+    let mut names: Vec<String> = declared.into_iter().flat_map(|declared| declared.keys().cloned()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The ids of all requests in a recorded batch; `None` where it is none.

@@ -9,9 +9,11 @@
 //! - [`crossings`]: what reached another, or went out in another's name.
 //! - [`answers`]: answers, refusals and counts that are not what was promised.
 //! - [`tellings`]: progress, notifications and questions.
+//! - [`requests`]: requests that stand on their own: states, headers, sessions that a hub holds for them.
 
 mod answers;
 mod crossings;
+mod requests;
 mod tape;
 mod tellings;
 mod violation;
