@@ -47,22 +47,10 @@ pub enum Fate {
 /// Tables and rules of the stateless era for which no scenario is written yet. They are listed with every kill matrix, and
 /// each goes from here when its scenario comes.
 const UNPLAYED: &[&str] = &[
-    "request-states",
-    "bridged-sessions",
     "subscriptions",
     "log-levels",
     "resource-subscriptions",
     "upstream-listens",
-    "tool-headers",
-    "upstream-eras",
-    "request-slots",
-    "wrap-request-state",
-    "request-state-of-its-request",
-    "request-state-once",
-    "request-state-expires",
-    "close-is-cancel",
-    "headers-match-body",
-    "capabilities-of-the-request",
     "log-what-was-asked",
     "tell-what-was-asked",
 ];
