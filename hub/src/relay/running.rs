@@ -156,8 +156,12 @@ impl Running {
     /// Canceled when its asker leaves before the end, where that is a cancel.
     pub(super) fn guard(&self) -> Option<CancellationToken> {
         let Call { errand, canceled, .. } = &self.call;
-        let walks_away = errand.session.standing != Standing::Client && errand.hub.isolation.keeps(Rule::CloseIsCancel);
-        walks_away.then(|| canceled.clone())
+        let keeps = |rule| errand.hub.isolation.keeps(rule);
+        let is_cancel = match errand.session.standing {
+            Standing::Client => !keeps(Rule::LostConnectionIsNoCancel),
+            Standing::Bridged | Standing::Moment => keeps(Rule::CloseIsCancel),
+        };
+        is_cancel.then(|| canceled.clone())
     }
 
     /// Goes on for this request, which is another round of the one that it was begun for.

@@ -25,6 +25,7 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
         login: login.into(),
         token: format!("{login}-token"),
         scopes: vec!["read".into(), "write".into()],
+        eras: None,
     };
     let settings = Settings {
         name: kind.to_string(),
