@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask conformance | mutants | official | bench | demo | test | readme | tidy`.
+//! The project's own tasks: `cargo xtask conformance | mutants | official | clients | bench | demo | test | readme | tidy`.
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
@@ -68,6 +68,11 @@ enum Task {
         #[arg(long, default_value_t = demo::PORT)]
         port: u16,
     },
+    /// Lets clients of other people do everything that a client does, through the hub, as two users at once.
+    Clients {
+        /// One of them alone, for example `typescript`.
+        name: Option<String>,
+    },
     /// Runs all tests: unit tests, black-box tests, the suite in every mode, other people's clients.
     Test,
     /// Writes the README's blocks of output anew.
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Task::Official { write } => official::run(write),
         Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
+        Task::Clients { name } => peers::try_all(name.as_deref()).map(|()| 0),
         Task::Test => test::run(),
         Task::Readme { check } => readme::run(check).map(u8::from),
         Task::Tidy => tidy::run(&root()).map(u8::from),
