@@ -56,6 +56,16 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// What the official suite starts as a client: a hub in front of its server, and a client that goes there.
+    #[command(hide = true)]
+    OfficialClient {
+        /// In which era the client speaks.
+        era: String,
+        /// In which era the suite's server does.
+        server: String,
+        /// The suite's server.
+        url: String,
+    },
     /// Measures what the hub costs, a few minutes long, and writes it into the README.
     Bench {
         /// Fewer rounds: enough to see whether something is very wrong.
@@ -90,6 +100,7 @@ fn main() -> ExitCode {
         Task::Conformance { args } => suite::pass_through(&args),
         Task::Mutants { args } => suite::pass_through(&[vec!["mutants".to_owned()], args].concat()),
         Task::Official { write } => official::run(write),
+        Task::OfficialClient { era, server, url } => official::drive(&era, &server, &url),
         Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
         Task::Clients { name } => peers::try_all(name.as_deref()).map(|()| 0),
