@@ -87,6 +87,7 @@ pub(super) struct Running {
 /// What an asker is to be told on the way.
 enum Told {
     Message(String),
+    Away(Duration),
     Question(Shown),
 }
 
@@ -137,6 +138,7 @@ impl Running {
         Box::pin(async move {
             let ending = match self.next().await {
                 Ok(Told::Message(told)) => return Progressed::Step(Step::Notification(told), self.go_on()),
+                Ok(Told::Away(pause)) => return Progressed::Step(Step::Away(pause), self.go_on()),
                 Ok(Told::Question(shown)) => match self.call.errand.session.standing {
                     Standing::Bridged => return Progressed::End(Some(HeldCall::hold(self, shown).await), None),
                     Standing::Client | Standing::Moment => {
@@ -248,6 +250,7 @@ impl Running {
             };
             match delivery {
                 Some(Delivery::Notification(text)) => return Ok(Told::Message(text)),
+                Some(Delivery::Away(pause)) => return Ok(Told::Away(pause)),
                 Some(Delivery::Question(shown)) => return Ok(Told::Question(shown)),
                 Some(Delivery::Answer { text, .. }) if self.lacks_headers(&text) => {
                     self.learn_and_repeat().await.map_err(Ending::Failed)?;
