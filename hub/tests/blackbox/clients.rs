@@ -14,7 +14,7 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-async fn client(hub: &str, server: &str, key: &str) -> rmcp::service::RunningService<rmcp::RoleClient, ()> {
+async fn client(hub: &str, server: &str, key: &str) -> RunningService<RoleClient, ()> {
     let config = StreamableHttpClientTransportConfig::with_uri(format!("{hub}/mcp/{server}")).auth_header(key);
     ().serve(StreamableHttpClientTransport::from_config(config)).await.unwrap()
 }

@@ -115,10 +115,13 @@ async fn a_connection_that_breaks_is_gone_on_with_and_the_client_waits_where_it_
     let (response, asked) = calling(&mut desk, &alice).await;
     let id = asked.message()["id"].clone();
     let (speak, _) = asked.stream();
-    speak.write("id: 7\nretry: 100\ndata: \n\n");
+    speak.write("id: 7\nretry: 100\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n");
+    let mut stream = Events::of(response.await.unwrap());
+    assert_eq!(stream.next().await.unwrap().1["method"], "notifications/message");
     speak.cut();
     resumed(&mut desk, "a", "alice-token", "7").await.stream().0.say(answer(&id, "whole"));
-    assert_eq!(answer_of(response.await.unwrap()).await["result"]["text"], "whole");
+    assert_eq!(stream.next().await.unwrap().1["result"]["text"], "whole");
+    assert_eq!(stream.next().await, None);
 }
 
 /// Clients that nobody may send away: of an older revision, and of the era without sessions.
