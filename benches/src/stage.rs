@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 pub const USERS: usize = 1000;
 /// The name of the server behind the hub.
 pub const SERVER: &str = "bench";
-/// Sessions that one user may have open; enough for the measurement of memory.
-const SESSIONS: usize = 64;
+/// Sessions that one user may have open, and all users at the server: enough for the measurement of memory.
+const SESSIONS: [usize; 2] = [64, 16_384];
 
 /// What a client shows in `Authorization`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,6 @@ pub fn configuration(upstream: &str) -> Value {
         "listen": "127.0.0.1:0",
         "servers": { SERVER: { "url": upstream } },
         "users": users.collect::<serde_json::Map<_, _>>(),
-        "limits": { "sessions-per-user": SESSIONS },
+        "limits": { "sessions-per-user": SESSIONS[0], "upstream-sessions-per-server": SESSIONS[1] },
     })
 }

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     envelope::Message,
     identity::Caller,
-    isolation::{Isolation, Life, Place, Scoped, table::UpstreamSessions},
+    isolation::{Account, Isolation, Life, Place, Scoped, table::UpstreamSessions},
     upstream::Fault,
 };
 
@@ -28,7 +28,7 @@ pub struct Seat {
 impl Seat {
     /// The user with this number. No two kinds have a session in common.
     pub fn new(kind: &str, number: usize) -> Self {
-        let caller = Caller { principal: format!("user-{number:06}").into(), key: "laptop".into() };
+        let caller = Caller::new(&format!("user-{number:06}").into(), "laptop");
         // As long as real ones are.
         Self { caller, life: Life::begin(format!("{kind} {number:036}").into()) }
     }
@@ -42,7 +42,7 @@ impl Pool {
 
     /// The upstream session of a user's session, opened where there is none; from the place on, as a call does it.
     pub async fn acquire(&self, seat: &Seat) -> Option<Arc<str>> {
-        let place = Place::of(&seat.caller).towards(&self.server, &seat.caller.principal).in_session(&seat.life);
+        let place = Place::of(&seat.caller).towards(&self.server, Account::Callers).in_session(&seat.life);
         let name = seat.life.key().clone();
         self.table.get_or_open(&place, self.server.clone(), async move { Ok(name) }, drop).await.ok()
     }

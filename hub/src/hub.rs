@@ -15,7 +15,7 @@ use crate::{
     era::{Era, Level as LogLevel},
     identity::Caller,
     isolation::{
-        Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
+        Account, Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
         table::{
             BridgedSessions, InFlight, ListCache, LogLevels, ProgressTokens, ReadCache, ReplayEvents, RequestIds,
             RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions, ReverseRequests, SessionSlots,
@@ -23,7 +23,7 @@ use crate::{
             UpstreamSlots,
         },
     },
-    relay::{Claimed, Delivery, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, UpstreamSession},
+    relay::{Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, UpstreamSession},
     sealer::Sealer,
     upstream::{Client, Fault},
 };
@@ -36,7 +36,7 @@ pub struct Hub {
     pub(crate) client: Client,
     pub(crate) sessions: Scoped<Sessions, Arc<Session>>,
     pub(crate) upstream_sessions: Scoped<UpstreamSessions, Arc<UpstreamSession>, Fault>,
-    pub(crate) in_flight: Scoped<InFlight, mpsc::Sender<Delivery>>,
+    pub(crate) in_flight: Scoped<InFlight, Addressee>,
     pub(crate) request_ids: Scoped<RequestIds, Claimed>,
     pub(crate) progress_tokens: Scoped<ProgressTokens, Progress>,
     pub(crate) reverse_requests: Scoped<ReverseRequests, Question>,
@@ -165,12 +165,12 @@ impl Hub {
 
     /// Where a caller stands at a server, or on a route of several, which is nobody's account anywhere.
     pub(crate) fn place(&self, caller: &Caller, server_or_route: &Arc<str>) -> Place {
-        let credential = match self.config.servers.get(server_or_route).map(|server| server.credentials) {
-            Some(Credentials::Shared) => "of the hub",
-            Some(Credentials::PerUser) => &caller.principal,
-            Some(Credentials::None) | None => "",
+        let account = match self.config.servers.get(server_or_route).map(|server| server.credentials) {
+            Some(Credentials::Shared) => Account::Hubs,
+            Some(Credentials::PerUser) => Account::Callers,
+            Some(Credentials::None) | None => Account::Nobodys,
         };
-        Place::of(caller).towards(server_or_route, credential)
+        Place::of(caller).towards(server_or_route, account)
     }
 
     /// Whom the hub acts as for a caller.

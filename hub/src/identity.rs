@@ -7,13 +7,14 @@ use std::sync::Arc;
 pub(crate) struct Caller {
     /// The person.
     pub(crate) principal: Arc<str>,
-    /// Which of their keys, by its id in the configuration; never the key.
-    pub(crate) key: Arc<str>,
+    /// The name of the credential: the person and which of their keys, since key ids repeat between persons; never the
+    /// key itself.
+    pub(crate) credential: Arc<str>,
 }
 
 impl Caller {
-    /// The name of the credential: the person and the key, since key ids repeat between persons.
-    pub(crate) fn credential_name(&self) -> Arc<str> {
-        format!("{}/{}", self.principal, self.key).into()
+    /// Whoever holds this key of this person. `key` is its id in the configuration.
+    pub(crate) fn new(principal: &Arc<str>, key: &str) -> Self {
+        Self { principal: principal.clone(), credential: format!("{principal}/{key}").into() }
     }
 }

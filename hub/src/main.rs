@@ -13,9 +13,15 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use hub::{Config, Environment, Hub, HubError, isolation::page};
+use mimalloc::MiMalloc;
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, signal};
 use tracing_subscriber::EnvFilter;
+
+/// What a call needs is made in one thread and thrown away in another, in many small pieces: that is what this one is for.
+/// Measured: `docs/decisions/0011-measuring.md`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Shortest key that is accepted, in characters: what a person makes up is shorter.
 const SHORTEST_KEY: usize = 12;

@@ -65,7 +65,7 @@ impl Merged<'_> {
     /// Whose a cursor is: one key of one person, on one route, for one list.
     fn holder(&self, list: List) -> String {
         let caller = match self.visit.hub.isolation.keeps(Rule::CursorBoundToHolder) {
-            true => self.visit.caller.credential_name(),
+            true => self.visit.caller.credential.clone(),
             false => "".into(),
         };
         format!("{caller}\n{}\n{}", self.visit.session.route, list.method())

@@ -11,15 +11,13 @@ fn allowed<'h>(hub: &'h Hub, principal: &str, server: &str) -> Option<&'h BTreeS
 }
 
 /// Whether a user may call a tool: asked with every call, whatever a list has shown.
-pub(crate) fn may_call(hub: &Hub, principal: &str, server: &str, tool: &str) -> bool {
+pub(crate) fn may_call(hub: &Hub, principal: &str, server: &str, tool: impl FnOnce() -> String) -> bool {
     !hub.isolation.keeps(Rule::CheckRightsWithEveryCall)
-        || allowed(hub, principal, server).is_none_or(|tools| tools.contains(tool))
+        || allowed(hub, principal, server).is_none_or(|tools| tools.contains(&tool()))
 }
 
-/// An answer to `tools/list` with only what this user may call; every other byte as it came.
-pub(crate) fn visible(hub: &Hub, principal: &str, server: &str, answer: String) -> String {
-    match allowed(hub, principal, server) {
-        Some(tools) => listing::with_names(&answer, |name| tools.contains(name)).unwrap_or(answer),
-        None => answer,
-    }
+/// An answer to `tools/list` with only what this user may call, every other byte as it came; `None` where that is all.
+pub(crate) fn visible(hub: &Hub, principal: &str, server: &str, answer: &str) -> Option<String> {
+    let tools = allowed(hub, principal, server)?;
+    listing::with_names(answer, |name| tools.contains(name))
 }

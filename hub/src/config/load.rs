@@ -229,7 +229,7 @@ impl Problems {
         let mut holders = HashMap::new();
         for (name, user) in users {
             for key in &user.keys {
-                let caller = Caller { principal: name.clone(), key: key.id.clone() };
+                let caller = Caller::new(name, &key.id);
                 if let Some(other) = holders.insert(key.sha256, caller) {
                     let place = format!("users.{name}");
                     self.add(&place, format_args!("key `{}` is a key of {} too", key.id, other.principal));

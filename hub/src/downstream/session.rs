@@ -156,7 +156,7 @@ impl Session {
             life: Life::begin(format!("request {}", hub.calls.next()).into()),
             caller: caller.clone(),
             route: route.name.clone(),
-            name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential_name(), route.name)),
+            name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential, route.name)),
             opening: String::new(),
             declared: meta.capabilities.clone(),
             offers: declared(&meta.capabilities),
@@ -191,10 +191,10 @@ impl Session {
     }
 
     /// Where its owner stands in a table, `from` being where they stand outside of it.
-    pub(crate) fn place(&self, from: &Place) -> Place {
+    pub(crate) fn place(&self, from: Place) -> Place {
         match self.standing {
             Standing::Client | Standing::Bridged => from.in_session(&self.life),
-            Standing::Moment => from.clone(),
+            Standing::Moment => from,
         }
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Message<'a> {
             return Err(Malformed::Depth);
         }
         let object = Object::read(text).map_err(|error| Malformed::Json(error.to_string()))?;
-        if object.string("jsonrpc").as_deref() != Some("2.0") {
+        if object.get("jsonrpc") != Some("\"2.0\"") && object.string("jsonrpc").as_deref() != Some("2.0") {
             return Err(Malformed::Envelope("`jsonrpc` must be \"2.0\""));
         }
         // Present with the value null is not the same as absent: a request with a null id is none.
@@ -116,6 +116,11 @@ impl<'a> Message<'a> {
         self.text.to_owned()
     }
 
+    /// Where its id stands in it, in bytes.
+    pub(crate) fn id_place(&self) -> Option<Range<usize>> {
+        self.id.clone()
+    }
+
     /// The id as it was written.
     pub(crate) fn raw_id(&self) -> Option<&'a str> {
         self.id.clone().map(|place| &self.text[place])
@@ -156,7 +161,14 @@ impl<'a> Message<'a> {
 
     /// `params._meta.progressToken`, as it was written.
     pub(crate) fn progress_token(&self) -> Option<&'a str> {
-        Object::read(self.param("_meta")?).ok()?.get("progressToken")
+        self.meta("progressToken")
+    }
+
+    /// A member of `params._meta`, as it was written. Most messages have none of those that the hub asks for, and are not
+    /// read again to find that out: a key that is not among the bytes is not there, unless it is written with escapes.
+    pub(crate) fn meta(&self, name: &str) -> Option<&'a str> {
+        let params = self.params.filter(|params| params.contains(name) || params.contains('\\'))?;
+        Object::read(Object::read(params).ok()?.get("_meta")?).ok()?.get(name)
     }
 
     /// The message with one more member of `params`, before all others; it must not be there already.
@@ -206,7 +218,8 @@ fn place_of(text: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-fn splice(text: &str, place: Range<usize>, value: &str) -> String {
+/// `text` with this value in this place.
+pub(crate) fn splice(text: &str, place: Range<usize>, value: &str) -> String {
     [&text[..place.start], value, &text[place.end..]].concat()
 }
 

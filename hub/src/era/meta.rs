@@ -69,8 +69,7 @@ impl Meta {
 /// Whether a message has the revision in its `_meta`, and if so which: the mark of the stateless era. What is no string
 /// is told as it is written.
 pub(crate) fn revision(message: &Message<'_>) -> Option<String> {
-    let meta = Object::read(message.param("_meta")?).ok()?;
-    let raw = meta.get(VERSION)?;
+    let raw = message.meta(VERSION)?;
     Some(serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()))
 }
 

@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-/// A session among the tables: the owner of what it leaves there.
+/// A session among the tables: the owner of what it leaves there. Every place has a copy, so one costs no more than to
+/// be counted.
 #[derive(Debug, Clone)]
-pub(crate) struct Life {
+pub(crate) struct Life(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     key: Arc<str>,
     ended: CancellationToken,
 }
@@ -22,28 +26,28 @@ pub(crate) struct Ended(Arc<str>);
 impl Life {
     /// The life of a session with this key, which is one session's in the whole process.
     pub(crate) fn begin(key: Arc<str>) -> Self {
-        Self { key, ended: CancellationToken::new() }
+        Self(Arc::new(Inner { key, ended: CancellationToken::new() }))
     }
 
     /// The session's key.
     pub(crate) fn key(&self) -> &Arc<str> {
-        &self.key
+        &self.0.key
     }
 
     /// Ends it, once for all: nothing is taken in for it from here on. Whoever waits for the end is told.
     pub(crate) fn end(&self) -> Ended {
-        self.ended.cancel();
-        Ended(self.key.clone())
+        self.0.ended.cancel();
+        Ended(self.0.key.clone())
     }
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended.is_cancelled()
+        self.0.ended.is_cancelled()
     }
 
     /// Waits until it ends.
     pub(crate) async fn ended(&self) {
-        self.ended.cancelled().await;
+        self.0.ended.cancelled().await;
     }
 }
 

@@ -45,7 +45,7 @@ pub use defects::{Defect, UnknownIsolation};
 pub use level::Level;
 pub(crate) use life::Life;
 pub(crate) use parcel::Parcel;
-pub(crate) use place::{Barred, Place};
+pub(crate) use place::{Account, Barred, Place};
 pub use policy::Isolation;
 pub use rule::Rule;
 pub(crate) use scoped::{Abandoned, Held, Scoped, Taken};

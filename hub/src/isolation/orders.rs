@@ -11,7 +11,7 @@ use shuttle::{
 };
 
 use super::{
-    Isolation, Level, Life, Place, life, opening, place,
+    Account, Isolation, Level, Life, Place, life, opening, place,
     table::{self, RequestIds, UpstreamSessions},
     yields,
 };
@@ -51,8 +51,8 @@ fn in_many_orders<F: Future<Output = ()> + 'static>(promise: impl Fn() -> F + Se
 
 fn session(name: &str) -> (Life, Place) {
     let life = Life::begin(name.into());
-    let caller = Caller { principal: "alice".into(), key: "key".into() };
-    let place = Place::of(&caller).towards(&"db".into(), "").in_session(&life).in_call(1);
+    let caller = Caller::new(&"alice".into(), "key");
+    let place = Place::of(&caller).towards(&"db".into(), Account::Nobodys).in_session(&life).in_call(1);
     (life, place)
 }
 

@@ -11,18 +11,34 @@ use crate::identity::Caller;
 /// Who is asking, from where. Each part is one scope of its level.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    upstream: Option<Arc<str>>,
-    upstream_credential: Option<Arc<str>>,
-    caller: Option<Caller>,
+    upstream: Option<(Arc<str>, Account)>,
+    caller: Caller,
     session: Option<Life>,
     call: Option<u64>,
+}
+
+/// Whose account at an upstream a caller's requests are made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// Nobody's: they carry no credential.
+    Nobodys,
+    /// The hub's own, for all callers.
+    Hubs,
+    /// The caller's.
+    Callers,
 }
 
 /// One scope: a level and the name of one place on it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Scope {
     level: Level,
-    name: Arc<str>,
+    name: Name,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Name {
+    Text(Arc<str>),
+    Number(u64),
 }
 
 /// A table cannot be used from a place.
@@ -39,25 +55,22 @@ pub(crate) enum Barred {
 impl Place {
     /// A caller whose credential was checked.
     pub(crate) fn of(caller: &Caller) -> Self {
-        Self { caller: Some(caller.clone()), upstream: None, upstream_credential: None, session: None, call: None }
+        Self { caller: caller.clone(), upstream: None, session: None, call: None }
     }
 
-    /// On the route of this upstream, for which the caller's requests carry this credential.
-    ///
-    /// `credential` names the credential without being it: the owner, or the service.
-    pub(crate) fn towards(&self, upstream: &Arc<str>, credential: &str) -> Self {
-        let name = format!("{upstream} {credential}");
-        Self { upstream: Some(upstream.clone()), upstream_credential: Some(name.into()), ..self.clone() }
+    /// On the route of this upstream, where the caller's requests are made with this account.
+    pub(crate) fn towards(self, upstream: &Arc<str>, account: Account) -> Self {
+        Self { upstream: Some((upstream.clone(), account)), ..self }
     }
 
     /// Inside this session.
-    pub(crate) fn in_session(&self, session: &Life) -> Self {
-        Self { session: Some(session.clone()), ..self.clone() }
+    pub(crate) fn in_session(self, session: &Life) -> Self {
+        Self { session: Some(session.clone()), ..self }
     }
 
     /// In this call, numbered over the whole process.
-    pub(crate) fn in_call(&self, call: u64) -> Self {
-        Self { call: Some(call), ..self.clone() }
+    pub(crate) fn in_call(self, call: u64) -> Self {
+        Self { call: Some(call), ..self }
     }
 
     /// Who owns what is put somewhere from here: the session, where there is one and its life has not ended. A table
@@ -71,14 +84,18 @@ impl Place {
 
     /// The scope of a level that this place lies in.
     pub(super) fn at(&self, level: Level) -> Result<Scope, Barred> {
-        let name: Option<Arc<str>> = match level {
-            Level::Process => Some("".into()),
-            Level::Upstream => self.upstream.clone(),
-            Level::UpstreamCredential => self.upstream_credential.clone(),
-            Level::Principal => self.caller.as_ref().map(|caller| caller.principal.clone()),
-            Level::Credential => self.caller.as_ref().map(Caller::credential_name),
-            Level::Session => self.session.as_ref().map(|session| session.key().clone()),
-            Level::Call => self.call.map(|call| call.to_string().into()),
+        let name = match level {
+            Level::Process => Some(Name::Number(0)),
+            Level::Upstream => self.upstream.as_ref().map(|(upstream, _)| Name::Text(upstream.clone())),
+            Level::UpstreamCredential => self.upstream.as_ref().map(|(upstream, account)| match account {
+                Account::Nobodys => Name::Text(format!("{upstream} as nobody").into()),
+                Account::Hubs => Name::Text(format!("{upstream} as the hub").into()),
+                Account::Callers => Name::Text(format!("{upstream} as {}", self.caller.principal).into()),
+            }),
+            Level::Principal => Some(Name::Text(self.caller.principal.clone())),
+            Level::Credential => Some(Name::Text(self.caller.credential.clone())),
+            Level::Session => self.session.as_ref().map(|session| Name::Text(session.key().clone())),
+            Level::Call => self.call.map(Name::Number),
         };
         Ok(Scope { level, name: name.ok_or(Barred::Absent(level))? })
     }

@@ -6,24 +6,24 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{
-    Abandoned, Barred, Isolation, Level, Life, Place, Scoped, Serial, Taken,
+    Abandoned, Account, Barred, Isolation, Level, Life, Place, Scoped, Serial, Taken,
     table::{InFlight, RequestIds, SHEETS, Sessions, UpstreamSessions},
 };
 use crate::{envelope::Id, identity::Caller, upstream::Fault};
 
 fn caller(principal: u8, key: u8) -> Caller {
-    Caller { principal: format!("user-{principal}").into(), key: format!("key-{key}").into() }
+    Caller::new(&format!("user-{principal}").into(), &format!("key-{key}"))
 }
 
 fn place(principal: u8, key: u8, server: u8, session: u8, call: u64) -> Place {
     let server: Arc<str> = format!("server-{server}").into();
     let life = life(principal, key, session);
-    Place::of(&caller(principal, key)).towards(&server, &format!("of {principal}")).in_session(&life).in_call(call)
+    Place::of(&caller(principal, key)).towards(&server, Account::Callers).in_session(&life).in_call(call)
 }
 
 /// A call of this session.
 fn place_in(life: &Life) -> Place {
-    Place::of(&caller(1, 1)).towards(&"server-1".into(), "of 1").in_session(life).in_call(1)
+    Place::of(&caller(1, 1)).towards(&"server-1".into(), Account::Callers).in_session(life).in_call(1)
 }
 
 /// A session id is one session's in the whole process, as it is in the hub.

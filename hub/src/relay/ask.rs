@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
-use super::{Delivery, Errand, UpstreamSession, Visit, notify};
+use super::{
+    Errand, UpstreamSession, Visit,
+    carry::{Addressee, Delivery},
+    notify,
+};
 use crate::{
     downstream::Greeting,
     envelope::{Id, Message},
@@ -37,7 +39,7 @@ pub(crate) struct Question {
 #[derive(Debug, Clone)]
 pub(super) struct Input {
     pub(super) key: String,
-    pub(super) deliver: mpsc::Sender<Delivery>,
+    pub(super) deliver: Addressee,
 }
 
 /// A question as the client is to be shown it. It can be answered for as long as it is held.
@@ -156,7 +158,7 @@ pub(crate) async fn answer(visit: &Visit, answer: &Message<'_>, id: Option<&Id>)
     let Some(Question { upstream, raw_id, input, .. }) = asked else { return Ok(()) };
     if let Some(Input { key, deliver }) = input {
         let given = answer.result().map(str::to_owned);
-        let _ = deliver.send(Delivery::Input { key, given }).await; // The call may be over by now.
+        let _ = deliver.send_async(Delivery::Input { key, given }).await; // The call may be over by now.
         return Ok(());
     }
     // By whoever answers: a question that was found in a table too wide shows who was let in.

@@ -1,15 +1,13 @@
 //! A call, from its asker's id to where it is carried on.
 
-use tokio::sync::mpsc;
-
 use super::{
     Claim, Errand, Refused, Step, Steps, Visit, cache,
-    carry::{Carrier, Delivery, Logs},
+    carry::{Addressee, Carrier, Delivery, Logs},
     claim::Target,
     log_level, param_headers,
     request::Request,
     rounds::{Begun, Round},
-    running::{Call, Entries, Running, as_told},
+    running::{Call, Entries, Running, reworded},
     upstream_session,
 };
 use crate::{
@@ -66,7 +64,7 @@ impl Reply {
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     /// To the call.
-    pub(super) deliver: mpsc::Sender<Delivery>,
+    pub(super) deliver: Addressee,
     /// The token as the client wrote it.
     pub(super) token: String,
     /// The token that the request has upstream.
@@ -80,7 +78,7 @@ impl Progress {
         place: &Place,
         wire: u64,
         token: Option<&str>,
-        deliver: &mpsc::Sender<Delivery>,
+        deliver: &Addressee,
     ) -> Result<Option<Held<ProgressTokens, Self>>, Fault> {
         let Some(token) = token else { return Ok(None) };
         let progress = Self { deliver: deliver.clone(), token: token.to_owned(), wire };
@@ -111,13 +109,13 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let cached = cache::Key::of(errand, message);
     if let Some(fresh) = cache::fresh(errand, cached.as_ref()).await? {
-        let fresh = as_told(errand, Era::Stateful, &method, round.as_ref(), fresh.to_string()).await?;
-        return Ok(known(&fresh, &raw_id));
+        let reworded = reworded(errand, Era::Stateful, &method, round.as_ref(), &fresh).await?;
+        return Ok(known(reworded.as_deref().unwrap_or(&fresh), &raw_id));
     }
     let upstream = upstream_session::of(errand).await?;
     let repeats = method == "tools/call" && upstream.era == Era::Stateless;
     let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };
-    let errand = &errand.repeating(repeated);
+    let errand = &if repeated.is_empty() { errand.clone() } else { errand.repeating(repeated) };
     let wire = upstream.next_id(hub);
     let told_of_progress = asker != Asker::Hub;
     let logs = logs(hub, &asker);
@@ -133,7 +131,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     };
     let canceled = claim.as_ref().map(|claim| claim.canceled.clone()).unwrap_or_default();
     let place = errand.place().in_call(hub.calls.next());
-    let (deliver, deliveries) = mpsc::channel(QUEUE);
+    let (deliver, deliveries) = flume::bounded(QUEUE);
     let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
     let token = message.progress_token().filter(|_| told_of_progress);
     let progress = Progress::hold(hub, &place, wire, token, &deliver).await?;
@@ -205,7 +203,7 @@ pub(super) async fn progress_from_elsewhere(errand: &Errand, told: &Message<'_>)
     let Some((raw, wire)) = told.wire_param("progressToken") else { return Ok(()) };
     let own = errand.hub.progress_tokens.owned_by(errand.session.life.key());
     if let Some(progress) = own.into_iter().find(|progress| progress.wire == wire) {
-        let _ = progress.deliver.send(Delivery::Notification(told.with_part(raw, &progress.token))).await;
+        let _ = progress.deliver.send_async(Delivery::Notification(told.with_part(raw, &progress.token))).await;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! The request sent, its answer read, every message looked up and handed on.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use http::Method;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     Errand, UpstreamSession,
@@ -20,6 +20,9 @@ use crate::{
 
 /// What comes this many call timeouts after the end of a call is not read any more.
 const PATIENCE: u32 = 4;
+
+/// The way to a call, for whatever is found in a table to be for it.
+pub(crate) type Addressee = flume::Sender<Delivery>;
 
 /// What the carrier hands to a call.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) enum Delivery {
     Answer {
         /// As it came.
         text: String,
+        /// Where its id stands in it.
+        id: Range<usize>,
         /// Whether it came as an event stream.
         streamed: bool,
     },
@@ -58,7 +63,7 @@ pub(super) struct Carrier {
     upstream: Arc<UpstreamSession>,
     wire: u64,
     /// The way to its own call: nothing is sent on it here, but whoever is found in a table may be this one.
-    own: mpsc::Sender<Delivery>,
+    own: Addressee,
     stage: Stage,
     logs: Logs,
     /// Whether its client can be asked something on the way.
@@ -112,7 +117,7 @@ impl Carrier {
         place: Place,
         upstream: Arc<UpstreamSession>,
         wire: u64,
-        own: mpsc::Sender<Delivery>,
+        own: Addressee,
         body: String,
     ) -> Self {
         let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
@@ -225,8 +230,8 @@ impl Carrier {
         let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         match &message.kind {
             Kind::Response { id } => {
-                let Some(id) = id.as_ref().and_then(Id::wire) else { return Ok(None) };
-                self.answered(id, text).await
+                let Some((id, place)) = id.as_ref().and_then(Id::wire).zip(message.id_place()) else { return Ok(None) };
+                self.answered(id, place, text).await
             }
             Kind::Notification { method } => match method.as_str() {
                 "notifications/progress" => self.progressed(&message).await,
@@ -248,7 +253,7 @@ impl Carrier {
         }
     }
 
-    async fn answered(&mut self, id: u64, text: String) -> Result<Option<Delivery>, Fault> {
+    async fn answered(&mut self, id: u64, place: Range<usize>, text: String) -> Result<Option<Delivery>, Fault> {
         let mut streamed = false;
         if let Stage::Reading { frames, answered, .. } = &mut self.stage {
             streamed = frames.streams();
@@ -260,16 +265,16 @@ impl Carrier {
             None if hub.isolation.keeps(Rule::DropLateAnswer) => None,
             None => hub.in_flight.owned_by(self.errand.session.life.key()).into_iter().next(),
         };
-        Ok(self.hand_to(addressee, Delivery::Answer { text, streamed }).await)
+        Ok(self.hand_to(addressee, Delivery::Answer { text, id: place, streamed }).await)
     }
 
     /// Gives a delivery back where it is its own call's; whoever else waited may be gone by now, then nobody gets it.
-    async fn hand_to(&self, addressee: Option<mpsc::Sender<Delivery>>, delivery: Delivery) -> Option<Delivery> {
+    async fn hand_to(&self, addressee: Option<Addressee>, delivery: Delivery) -> Option<Delivery> {
         let addressee = addressee?;
         if addressee.same_channel(&self.own) {
             return Some(delivery);
         }
-        let _ = addressee.send(delivery).await;
+        let _ = addressee.send_async(delivery).await;
         None
     }
 
@@ -330,7 +335,7 @@ impl Carrier {
     }
 
     async fn failed(&self, fault: Fault) -> Option<Delivery> {
-        let Errand { hub, caller, server, .. } = &self.errand;
+        let (hub, caller, server) = (&self.errand.hub, &self.errand.caller, &self.errand.server);
         tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
         if fault == Fault::SessionLost {
             upstream_session::forgotten(&self.errand, &self.upstream).await;

@@ -1,6 +1,6 @@
 //! For whom, from which session and to which server a message is carried.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -34,9 +34,13 @@ pub(crate) struct Visit {
     pub(crate) claims: Option<Arc<HeaderMap>>,
 }
 
-/// A visit with a server to go to.
+/// A visit with a server to go to. Whatever works for it has a copy, so one costs no more than to be counted.
 #[derive(Clone)]
-pub(crate) struct Errand {
+pub(crate) struct Errand(Arc<Inner>);
+
+/// What an errand says; its fields are read through the errand.
+#[derive(Clone)]
+pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) caller: Caller,
     pub(crate) session: Arc<Session>,
@@ -44,41 +48,49 @@ pub(crate) struct Errand {
     authorization: Option<HeaderValue>,
     pub(super) claims: Option<Arc<HeaderMap>>,
     /// What its request repeats of its arguments.
-    repeated: Arc<[(HeaderName, HeaderValue)]>,
+    repeated: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Deref for Errand {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 impl Visit {
     /// On the way to a server.
     pub(crate) fn to(&self, server: &Arc<str>) -> Errand {
-        Errand {
+        Errand(Arc::new(Inner {
             hub: self.hub.clone(),
             caller: self.caller.clone(),
             session: self.session.clone(),
             server: server.clone(),
             authorization: self.authorization.clone(),
             claims: self.claims.clone(),
-            repeated: Arc::default(),
-        }
+            repeated: Vec::new(),
+        }))
     }
 
     /// Where this client's own request ids stand: on its route, whatever server they concern.
     pub(crate) fn place(&self) -> Place {
-        self.session.place(&self.hub.place(&self.caller, &self.session.route))
+        self.session.place(self.hub.place(&self.caller, &self.session.route))
     }
 }
 
 impl Errand {
     /// On the hub's own account, for a session's owner: its closing, a cancel at a deadline.
     pub(crate) fn of_owner(hub: &Arc<Hub>, session: &Arc<Session>, server: &Arc<str>) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             hub: hub.clone(),
             caller: session.caller.clone(),
             session: session.clone(),
             server: server.clone(),
             authorization: None,
             claims: None,
-            repeated: Arc::default(),
-        }
+            repeated: Vec::new(),
+        }))
     }
 
     /// The visit that it is part of.
@@ -94,7 +106,7 @@ impl Errand {
 
     /// The same, with this repeated in headers.
     pub(super) fn repeating(&self, repeated: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { repeated: repeated.into(), ..self.clone() }
+        Self(Arc::new(Inner { repeated, ..(*self.0).clone() }))
     }
 
     /// What a request that the hub makes for its client says of itself: a `_meta`, where there are no sessions.
@@ -107,7 +119,7 @@ impl Errand {
 
     /// Where it stands among the tables.
     pub(crate) fn place(&self) -> Place {
-        self.session.place(&self.hub.place(&self.caller, &self.server))
+        self.session.place(self.hub.place(&self.caller, &self.server))
     }
 
     /// Sends one request.
@@ -165,7 +177,7 @@ impl Errand {
     /// The headers that repeat a body, where the era has them.
     fn mirrored(&self, body: &str) -> Vec<(HeaderName, HeaderValue)> {
         let Ok(message) = Message::read(body) else { return Vec::new() };
-        let repeated = if message.is_call() { self.repeated.as_ref() } else { &[] };
+        let repeated: &[_] = if message.is_call() { &self.repeated } else { &[] };
         mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
     }
 

@@ -47,7 +47,7 @@ pub(crate) use ask::{Question, answer, progress as progress_of_answer};
 pub(crate) use bridge::{Bridge, discover, hello};
 pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
 pub(crate) use call::{Asker, Progress, Reply, ask_server, call};
-pub(crate) use carry::Delivery;
+pub(crate) use carry::Addressee;
 pub(crate) use claim::{Claim, Claimed, Refused};
 pub(crate) use errand::{Errand, Visit};
 pub(crate) use held::HeldCall;

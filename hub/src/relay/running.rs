@@ -3,20 +3,17 @@
 //! A client that goes away is no cancel in the stateful era: the call goes on upstream, and its answer is dropped here.
 //! In the stateless era it is.
 
-use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, ops::Range, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Claim, Errand, HeldCall, Progress, Question, Refused, Step, UpstreamSession,
     ask::Shown,
     cache,
-    carry::{self, Carrier, Delivery},
+    carry::{self, Addressee, Carrier, Delivery},
     notify, param_headers,
     request::Request,
     rounds::{self, Round},
@@ -26,7 +23,7 @@ use super::{
 use crate::{
     catalog::{List, rights},
     downstream::Standing,
-    envelope::{Message, Object},
+    envelope::{Message, Object, splice},
     era::{Era, HEADER_MISMATCH, results},
     isolation::{
         Held, Place, Rule, Work,
@@ -41,7 +38,7 @@ pub(super) struct Call {
     pub(super) upstream: Arc<UpstreamSession>,
     pub(super) place: Place,
     /// The way to it.
-    pub(super) deliver: mpsc::Sender<Delivery>,
+    pub(super) deliver: Addressee,
     /// For what is sent in a next round.
     pub(super) request: Request,
     /// The progress token as the client wrote it.
@@ -62,7 +59,7 @@ pub(super) struct Call {
 pub(super) struct Entries {
     /// The client's own id.
     pub(super) claim: Option<Claim>,
-    pub(super) in_flight: Held<InFlight, mpsc::Sender<Delivery>>,
+    pub(super) in_flight: Held<InFlight, Addressee>,
     pub(super) progress: Option<Held<ProgressTokens, Progress>>,
     /// What the upstream asked on the way and the client has not answered, perhaps.
     pub(super) questions: Vec<Held<ReverseRequests, Question>>,
@@ -77,7 +74,7 @@ pub(super) struct Running {
     /// Until there is nothing more to be read.
     carrying: Option<Carrying>,
     /// What others have for it: progress on the listening stream, or whatever a table that is too wide leads here.
-    deliveries: mpsc::Receiver<Delivery>,
+    deliveries: flume::Receiver<Delivery>,
     deadline: Instant,
     /// What the client is still to be asked.
     pub(super) pending: VecDeque<Shown>,
@@ -95,38 +92,40 @@ enum Told {
 
 /// Why a call is at its end.
 enum Ending {
-    Answered { text: String, streamed: bool },
+    Answered { text: String, id: Range<usize>, streamed: bool },
     Failed(Fault),
     Canceled,
 }
 
-/// An upstream's answer as this caller may have it, in the words of their era; what is kept in the cache is the answer
-/// as it came.
-pub(super) async fn as_told(
+/// An upstream's answer as this caller may have it, in the words of their era; `None` where that is the answer as it came,
+/// which is also what is kept in the cache.
+pub(super) async fn reworded(
     errand: &Errand,
     era: Era,
     method: &str,
     round: Option<&Round>,
-    answer: String,
-) -> Result<String, Fault> {
-    let answer = match List::of(method) {
+    answer: &str,
+) -> Result<Option<String>, Fault> {
+    let shortened = match List::of(method) {
         Some(List::Tools) => rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer),
-        _ => answer,
+        _ => None,
     };
-    match errand.session.standing {
-        Standing::Client if era == Era::Stateless => Ok(results::for_stateful(method, &answer)),
-        Standing::Client => Ok(answer),
-        Standing::Moment => rounds::answered(round, errand, answer).await,
-        Standing::Bridged if rounds::wish(&answer).is_some() => {
-            Err(Fault::Garbage { detail: "a wish for input, in an era that has none".into() })
+    let answer = shortened.as_deref().unwrap_or(answer);
+    let reworded = match errand.session.standing {
+        Standing::Client if era == Era::Stateless => Some(results::for_stateful(method, answer)),
+        Standing::Client => None,
+        Standing::Moment => Some(rounds::answered(round, errand, answer.to_owned()).await?),
+        Standing::Bridged if rounds::wish(answer).is_some() => {
+            return Err(Fault::Garbage { detail: "a wish for input, in an era that has none".into() });
         }
-        Standing::Bridged => Ok(results::for_stateless(method, &answer)),
-    }
+        Standing::Bridged => Some(results::for_stateless(method, answer)),
+    };
+    Ok(reworded.or(shortened))
 }
 
 impl Running {
     /// A call that is sent when somebody waits for its first step.
-    pub(super) fn new(call: Call, carrier: Carrier, deliveries: mpsc::Receiver<Delivery>) -> Self {
+    pub(super) fn new(call: Call, carrier: Carrier, deliveries: flume::Receiver<Delivery>) -> Self {
         let deadline = Instant::now() + call.errand.hub.config.limits.call_timeout;
         let carrying: Carrying = Box::pin(carrier.next());
         let (pending, wishes) = (VecDeque::new(), Wishes::default());
@@ -237,7 +236,7 @@ impl Running {
             let delivery = tokio::select! {
                 biased;
                 // Without its entry in the table of calls nobody can have anything for it.
-                delivery = self.deliveries.recv() => delivery.or(Some(Delivery::Fault(Fault::NoAnswer))),
+                delivery = self.deliveries.recv_async() => Some(delivery.unwrap_or(Delivery::Fault(Fault::NoAnswer))),
                 () = &mut canceled => return Err(Ending::Canceled),
                 () = &mut ended => return Err(Ending::Failed(Fault::SessionEnded)),
                 () = &mut late => return Err(Ending::Failed(Fault::TimedOut)),
@@ -253,7 +252,7 @@ impl Running {
                     self.ask_for(&text).await.map_err(Ending::Failed)?;
                 }
                 Some(Delivery::Input { key, given }) => self.given(key, given).await.map_err(Ending::Failed)?,
-                Some(Delivery::Answer { text, streamed }) => return Err(Ending::Answered { text, streamed }),
+                Some(Delivery::Answer { text, id, streamed }) => return Err(Ending::Answered { text, id, streamed }),
                 Some(Delivery::Fault(fault)) => return Err(Ending::Failed(fault)),
                 None => {} // The carrier is at its end, and what it carried was for others.
             }
@@ -291,7 +290,7 @@ impl Call {
     /// What its asker is told last. Its entries go first: a client may use its id again as soon as it hears of the end.
     async fn end(self, ending: Ending) -> Option<Step> {
         let ending = match ending {
-            Ending::Answered { text, streamed } => Some(self.answer(text, streamed).await),
+            Ending::Answered { text, id, streamed } => Some(self.answer(text, id, streamed).await),
             Ending::Failed(fault) => Some(Err(fault)),
             Ending::Canceled => None,
         };
@@ -302,14 +301,19 @@ impl Call {
         }
     }
 
-    /// The answer with the asker's id in the place of the hub's.
-    async fn answer(&self, text: String, streamed: bool) -> Result<Step, Fault> {
+    /// The answer with the asker's id in the place of the hub's, which stands at `id`.
+    async fn answer(&self, text: String, id: Range<usize>, streamed: bool) -> Result<Step, Fault> {
         cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
         if self.upstream.era == Era::Stateless && List::of(&self.method) == Some(List::Tools) {
             param_headers::learn(&self.errand, &text).await?;
         }
-        let text = as_told(&self.errand, self.upstream.era, &self.method, self.round.as_ref(), text).await?;
-        let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
-        Ok(Step::Answer { text: message.with_id(&self.raw_id), streamed })
+        let text = match reworded(&self.errand, self.upstream.era, &self.method, self.round.as_ref(), &text).await? {
+            None => splice(&text, id, &self.raw_id),
+            Some(text) => {
+                let message = Message::read(&text).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
+                message.with_id(&self.raw_id)
+            }
+        };
+        Ok(Step::Answer { text, streamed })
     }
 }

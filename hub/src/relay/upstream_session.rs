@@ -91,10 +91,11 @@ pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.standing == Standing::Moment {
         return Ok(UpstreamSession::none_at(&errand.server));
     }
-    let opening = open(errand.clone());
     if !errand.hub.isolation.keeps(Rule::KeepUpstreamSession) {
-        return opening.await;
+        return open(errand.clone()).await;
     }
+    let owned = errand.clone();
+    let opening = async move { Box::pin(open(owned)).await }; // Most find it open: the steps of opening are not laid out before.
     let (hub, session) = (errand.hub.clone(), errand.session.clone());
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
     let opened =
@@ -248,7 +249,7 @@ fn negotiated(frame: &str) -> Option<(String, BTreeSet<String>)> {
 /// learn that what it did is lost, and begin anew. On a route of several the others are well, and this one is opened
 /// anew when it is next needed; who comes late with such news takes nothing from whoever did so already.
 pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) {
-    let Errand { hub, session, server, .. } = errand;
+    let (hub, session, server) = (&errand.hub, &errand.session, &errand.server);
     tracing::info!(%server, session = %session.name, "the upstream has forgotten a session");
     match session.greeting {
         Greeting::OfTheClient => downstream::end(hub, session).await,
