@@ -27,6 +27,6 @@ pub use gate::Gate;
 pub use http::{FakeHandle, serve};
 pub use ledger::{Basis, Entry, Ledger, SessionChange};
 pub use script::Script;
-pub use servers::{prompts, stateless_tool_names, tool_names};
+pub use servers::{prompts, stateless_tool_names, stateless_tools, tool_names};
 pub use settings::{Account, Answers, Eras, Kind, Settings};
 pub use spoil::{Conduct, Guard, Spoiling};

@@ -77,7 +77,7 @@ fn account(text: &str) -> Result<Account, String> {
             ));
         }
     };
-    Ok(Account { login: login.to_owned(), token: token.to_owned(), scopes })
+    Ok(Account { login: login.to_owned(), token: token.to_owned(), scopes, eras: None })
 }
 
 /// Loopback only: the token of whoever calls goes there.

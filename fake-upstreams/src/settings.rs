@@ -67,6 +67,8 @@ pub struct Account {
     pub token: String,
     /// `read`, `write`, and at `jira` also `transition`.
     pub scopes: Vec<String>,
+    /// In which eras they are answered, where a server that is being renewed does not do so for everybody alike.
+    pub eras: Option<Eras>,
 }
 
 /// In which of the two forms of streamable HTTP a fake answers requests.

@@ -28,6 +28,7 @@ async fn running(kind: Kind, answers: Answers) -> Running {
         login: login.into(),
         token: format!("token-{login}"),
         scopes: scopes.iter().map(ToString::to_string).collect(),
+        eras: None,
     };
     let settings = Settings {
         name: kind.to_string(),

@@ -21,6 +21,7 @@ async fn the_service_knows_three_rights() {
         login: login.into(),
         token: format!("token-{login}"),
         scopes: scopes.iter().map(ToString::to_string).collect(),
+        eras: None,
     };
     let accounts = vec![
         account("lead", &["read", "write", "transition"]),

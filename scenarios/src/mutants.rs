@@ -38,28 +38,9 @@ pub enum Fate {
     },
     /// Nobody can see it, and the defect says why.
     Equivalent,
-    /// No scenario looks for it yet; the hub's own tests do.
-    Unplayed,
     /// No check saw it.
     Survived,
 }
-
-/// Tables and rules of the stateless era for which no scenario is written yet. They are listed with every kill matrix, and
-/// each goes from here when its scenario comes.
-const UNPLAYED: &[&str] = &[
-    "request-states",
-    "bridged-sessions",
-    "tool-headers",
-    "upstream-eras",
-    "request-slots",
-    "wrap-request-state",
-    "request-state-of-its-request",
-    "request-state-once",
-    "request-state-expires",
-    "close-is-cancel",
-    "headers-match-body",
-    "capabilities-of-the-request",
-];
 
 /// Runs the scenarios against every defect, each until it is killed, and tells each fate.
 ///
@@ -72,12 +53,9 @@ pub fn hunt(
 ) -> Result<Vec<Mutant>, UnknownIsolation> {
     let mut mutants = Vec::new();
     for defect in reference::defects() {
-        let fate = match defect.equivalent {
-            _ if defect.name.split(['/', '@']).any(|part| UNPLAYED.contains(&part)) => Fate::Unplayed,
-            proof => match fate(&defect, scenarios, options)? {
-                Fate::Survived if proof.is_some() => Fate::Equivalent,
-                fate => fate,
-            },
+        let fate = match fate(&defect, scenarios, options)? {
+            Fate::Survived if defect.equivalent.is_some() => Fate::Equivalent,
+            fate => fate,
         };
         let mutant = Mutant { defect, fate };
         let go_on = tell(&mutant);

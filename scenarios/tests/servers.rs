@@ -69,7 +69,7 @@ fn served(kind: Kind, text: &str, guard: Guard, spoiling: Option<Spoiling>) -> (
         let token = format!("{login}-s3cret-token");
         fs::write(folder.path().join(format!("{login}.token")), format!("{token}\n")).unwrap();
         let scopes = ["read", "write", "transition"].map(str::to_owned).to_vec();
-        Account { login: login.to_owned(), token, scopes }
+        Account { login: login.to_owned(), token, scopes, eras: None }
     };
     let settings = Settings {
         name: kind.to_string(),

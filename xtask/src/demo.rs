@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -41,9 +41,12 @@ impl Demo {
             for (user, _) in USERS {
                 command.args(["--account", &format!("{user}={user}-{kind}-token")]);
             }
-            upstreams.push((kind, servers.launch("fake-upstreams", command)?));
+            let url = servers.launch("fake-upstreams", command)?;
+            upstreams.push(Served { name: kind, url, era: "auto" });
         }
-        let config = configuration(&hub, port, &upstreams)?;
+        let folder = root().join("target/demo");
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let config = configuration(&hub, &folder.join(format!("hub-{port}.yaml")), port, &upstreams)?;
         let mut command = Command::new(&hub);
         command.args(["serve", "--config"]).arg(&config).env("HUB_LOG", "warn");
         let url = servers.launch("hub", command)?;
@@ -51,10 +54,20 @@ impl Demo {
     }
 }
 
-fn configuration(hub: &PathBuf, port: u16, upstreams: &[(&str, String)]) -> anyhow::Result<PathBuf> {
+/// A server of a hub.
+pub(crate) struct Served {
+    pub(crate) name: &'static str,
+    /// Its MCP endpoint.
+    pub(crate) url: String,
+    /// How the hub speaks to it: `stateful`, `stateless` or `auto`.
+    pub(crate) era: &'static str,
+}
+
+/// Writes the configuration of a hub with these servers, where every user has the credential `USER-SERVER-token`.
+pub(crate) fn configuration(hub: &Path, path: &Path, port: u16, servers: &[Served]) -> anyhow::Result<PathBuf> {
     let mut text = format!("listen: 127.0.0.1:{port}\nservers:\n");
-    for (name, url) in upstreams {
-        text.push_str(&format!("  {name}: {{ url: \"{url}\" }}\n"));
+    for Served { name, url, era } in servers {
+        text.push_str(&format!("  {name}: {{ url: \"{url}\", era: {era} }}\n"));
     }
     text.push_str("users:\n");
     for (user, key) in USERS {
@@ -62,19 +75,16 @@ fn configuration(hub: &PathBuf, port: u16, upstreams: &[(&str, String)]) -> anyh
             "  {user}:\n    keys: [{{ id: demo, sha256: \"{}\" }}]\n    credentials:\n",
             hash(hub, key)?
         ));
-        for (name, _) in upstreams {
+        for Served { name, .. } in servers {
             text.push_str(&format!("      {name}: {{ bearer: {user}-{name}-token }}\n"));
         }
     }
-    let folder = root().join("target/demo");
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    let path = folder.join(format!("hub-{port}.yaml"));
-    fs::write(&path, text).with_context(|| path.display().to_string())?;
-    Ok(path)
+    fs::write(path, text).with_context(|| path.display().to_string())?;
+    Ok(path.to_owned())
 }
 
 /// What the hub's configuration holds of a key.
-pub(crate) fn hash(hub: &PathBuf, key: &str) -> anyhow::Result<String> {
+pub(crate) fn hash(hub: &Path, key: &str) -> anyhow::Result<String> {
     let mut child = Command::new(hub).arg("hash-key").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.stdin.take().context("standard input was piped")?.write_all(key.as_bytes())?;
     let output = child.wait_with_output()?;

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask conformance | mutants | official | bench | demo | test | readme | tidy`.
+//! The project's own tasks: `cargo xtask conformance | mutants | official | clients | bench | demo | test | readme | tidy`.
 //!
 //! - [`suite`]: the suite, built and called. [`demo`]: a hub, two fakes and two ready users.
 //! - [`mod@test`]: everything that CI runs. [`peers`]: clients of other people, through the hub.
@@ -56,6 +56,16 @@ enum Task {
         #[arg(long)]
         write: bool,
     },
+    /// What the official suite starts as a client: a hub in front of its server, and a client that goes there.
+    #[command(hide = true)]
+    OfficialClient {
+        /// In which era the client speaks.
+        era: String,
+        /// In which era the suite's server does.
+        server: String,
+        /// The suite's server.
+        url: String,
+    },
     /// Measures what the hub costs, a few minutes long, and writes it into the README.
     Bench {
         /// Fewer rounds: enough to see whether something is very wrong.
@@ -67,6 +77,11 @@ enum Task {
         /// Port of the hub on 127.0.0.1.
         #[arg(long, default_value_t = demo::PORT)]
         port: u16,
+    },
+    /// Lets clients of other people do everything that a client does, through the hub, as two users at once.
+    Clients {
+        /// One of them alone, for example `typescript`.
+        name: Option<String>,
     },
     /// Runs all tests: unit tests, black-box tests, the suite in every mode, other people's clients.
     Test,
@@ -85,8 +100,10 @@ fn main() -> ExitCode {
         Task::Conformance { args } => suite::pass_through(&args),
         Task::Mutants { args } => suite::pass_through(&[vec!["mutants".to_owned()], args].concat()),
         Task::Official { write } => official::run(write),
+        Task::OfficialClient { era, server, url } => official::drive(&era, &server, &url),
         Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
+        Task::Clients { name } => peers::try_all(name.as_deref()).map(|()| 0),
         Task::Test => test::run(),
         Task::Readme { check } => readme::run(check).map(u8::from),
         Task::Tidy => tidy::run(&root()).map(u8::from),

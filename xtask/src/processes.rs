@@ -21,8 +21,18 @@ pub(crate) struct Processes(Vec<(&'static str, Child)>);
 
 impl Processes {
     /// Starts a server and waits until it says where it listens; gives the URL that it said.
-    pub(crate) fn launch(&mut self, name: &'static str, mut command: Command) -> anyhow::Result<String> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    pub(crate) fn launch(&mut self, name: &'static str, command: Command) -> anyhow::Result<String> {
+        self.launch_writing(name, command, Stdio::null())
+    }
+
+    /// The same, with its standard output going there.
+    pub(crate) fn launch_writing(
+        &mut self,
+        name: &'static str,
+        mut command: Command,
+        output: Stdio,
+    ) -> anyhow::Result<String> {
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).spawn();
         let mut child = child.with_context(|| format!("starting {name}"))?;
         let stderr = child.stderr.take();
         self.0.push((name, child));

@@ -133,7 +133,8 @@ fn matches(wanted: &str, got: &str) -> bool {
     wanted.len() == got.len() && wanted.iter().zip(got).all(|(wanted, got)| line_matches(wanted, got))
 }
 
-fn line_matches(wanted: &str, got: &str) -> bool {
+/// Whether a text is what is wanted, where `…` stands for anything.
+pub(crate) fn line_matches(wanted: &str, got: &str) -> bool {
     let mut parts = wanted.split('…');
     let Some(mut rest) = parts.next().and_then(|first| got.strip_prefix(first)) else { return false };
     let mut open = false;

@@ -6,8 +6,6 @@ use anyhow::{Context, ensure};
 
 use crate::{peers, root, suite, test::crosstalk};
 
-/// What the fastmcp hub is made with. Pinned: another version may behave otherwise, and then the page beside it is wrong.
-const FASTMCP: &str = "fastmcp==4.1.2";
 /// The exit code where promises were broken, which is what most of these are tried for.
 pub(crate) const FOUND: u8 = 1;
 
@@ -28,7 +26,7 @@ pub(crate) fn reference() -> anyhow::Result<()> {
 /// The findings must be those of the golden file, which `CROSSTALK_WRITE` writes anew.
 pub(crate) fn fastmcp() -> anyhow::Result<()> {
     let folder = root().join("scenarios/targets/fastmcp");
-    let python = peers::environment(FASTMCP)?;
+    let python = peers::fastmcp()?;
     let found = root().join("target/fastmcp-findings");
     let selection = fs::read_to_string(folder.join("selection")).context("the selection of scenarios")?;
     let binary = suite::build("scenarios", "crosstalk")?;

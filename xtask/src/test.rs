@@ -4,12 +4,12 @@ use std::{fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::{demo::Demo, official, peers, readme, root, servers, suite, targets};
+use crate::{official, peers, readme, root, servers, suite, targets};
 
 type Part = (&'static str, fn() -> anyhow::Result<()>);
 
 /// The parts, cheapest first where nothing speaks against it.
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 18] = [
     ("cargo test", cargo_test),
     ("conformance, in-process", || crosstalk(&[])),
     ("conformance, over sockets", || crosstalk(&["--mode", "socket"])),
@@ -23,7 +23,11 @@ const PARTS: [Part; 14] = [
     ("published servers are found to be what they are", servers::published),
     ("docs/servers.md shows what it says", servers::page),
     ("the official suite finds the hub no worse than its upstream", official::check),
-    ("the Python SDK as a client", || peers::python(&Demo::start(0)?)),
+    ("the Python SDK as a client", || peers::PYTHON.check()),
+    ("the Python SDK of the first line as a client", || peers::PYTHON_1.check()),
+    ("fastmcp as a client", || peers::FASTMCP.check()),
+    ("the TypeScript SDK as a client", || peers::TYPESCRIPT.check()),
+    ("the TypeScript SDK of the first line as a client", || peers::TYPESCRIPT_1.check()),
 ];
 
 /// Runs all parts; the exit code is 1 if any failed.

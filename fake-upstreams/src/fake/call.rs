@@ -98,7 +98,11 @@ impl Fake {
         };
         // The mark stands in the text itself: a hub may lose `_meta`, but it must deliver the text.
         let content = json!([{ "type": "text", "text": format!("{text}\n[{mark}]") }]);
-        let result = self.by_id(asked, json!({ "content": content, "isError": is_error })).await;
+        let mut result = json!({ "content": content, "isError": is_error });
+        if let Some(handle) = self.handed_out(name, &text) {
+            result["structuredContent"] = json!({ "context": handle });
+        }
+        let result = self.by_id(asked, result).await;
         self.result(asked, result)
     }
 

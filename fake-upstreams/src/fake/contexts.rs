@@ -88,6 +88,12 @@ impl Fake {
         format!("{mark}-{}", uuid::Builder::from_random_bytes(state.ids.random()).into_uuid())
     }
 
+    /// The handle that a tool has just handed out in this text.
+    pub(super) fn handed_out(&self, tool: &str, text: &str) -> Option<String> {
+        let state = self.lock();
+        state.contexts.keys().find(|handle| tool == "open_context" && text.contains(handle.as_str())).cloned()
+    }
+
     /// Writes down whose the contexts are whose data stands in a text.
     pub(super) fn tell_contexts(&self, exchange: u64, text: &str) {
         let found: Vec<(String, String)> = {

@@ -11,12 +11,13 @@ use super::{
     meta,
     request::{Asked, Outcome},
     server::{Fake, Holder},
+    stateless::Unfinished,
     streams::{self, Asking, Streaming},
 };
 use crate::{
     Basis, Entry, Fault,
     servers::lab::{self, Call, Then, changes::Change, offers},
-    wire::rpc,
+    wire::{rpc, sse},
 };
 
 /// Under which name a question is asked where there is only one.
@@ -51,6 +52,7 @@ impl Fake {
                 self.input(&asked, requests, Some(json!({})))
             }
             Then::Later(result) => return self.later(&asked, result),
+            Then::Never => return self.never(&asked, &told),
             other => self.comes_of(&asked, other),
         };
         let answer = if told.is_empty() { answer } else { Answer::with_progress(&told, &json_of(&answer)) };
@@ -81,7 +83,7 @@ impl Fake {
             Then::Changed(change) => self.change(asked, change),
             Then::Job(job) => self.begin(asked, job),
             // Answered where a stream can be written.
-            Then::Ask { .. } => self.wrong(asked, -32603, "a prompt asks nobody"),
+            Then::Ask { .. } | Then::Never => self.wrong(asked, -32603, "a prompt asks nobody and has an end"),
         }
     }
 
@@ -178,6 +180,22 @@ impl Fake {
         Outcome::Streaming(Streaming::new(events))
     }
 
+    /// A stream that says these, and then nothing more until nobody reads it.
+    fn never(self: &Arc<Self>, asked: &Asked, told: &[String]) -> Outcome {
+        let (write, events) = unbounded_channel();
+        for message in told {
+            let (upstream, exchange) = (self.settings.name.clone(), asked.exchange);
+            self.ledger.record(Entry::Said { upstream, exchange, message: message.clone() });
+            // The other end is right here.
+            let _ = write.send(sse::message(message));
+        }
+        tokio::spawn(async move { write.closed().await });
+        Outcome::Streaming(match asked.modern {
+            Some(_) => Streaming::guarded(events, Unfinished::new(self, asked.exchange)),
+            None => Streaming::new(events),
+        })
+    }
+
     /// Changes a list for whoever calls, and tells them so.
     fn change(&self, asked: &Asked, change: Change) -> Answer {
         let holder = self.changed_for(asked);
@@ -228,5 +246,5 @@ fn answer_to<'c>(call: &Call<'c>) -> Option<&'c Value> {
 /// The JSON-RPC response inside an answer of either form.
 fn json_of(answer: &Answer) -> String {
     let body = answer.body();
-    crate::wire::sse::events(&body).pop().map_or(body, |event| event.data)
+    sse::events(&body).pop().map_or(body, |event| event.data)
 }

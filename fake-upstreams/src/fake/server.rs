@@ -249,7 +249,7 @@ impl Fake {
             }
         };
         match incoming {
-            Incoming::Request { id, method, params } if meta::is_modern(arrived, &params, self.settings.eras) => {
+            Incoming::Request { id, method, params } if meta::is_modern(arrived, &params, self.eras_for(arrived)) => {
                 self.alone(arrived, Asked::new(exchange, id, params, caller), &method).await
             }
             Incoming::Notification if self.stateless_header(arrived) => Outcome::Answered(Answer::empty(202)),

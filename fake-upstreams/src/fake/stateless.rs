@@ -11,7 +11,7 @@ use super::{
     server::Fake,
 };
 use crate::{
-    Basis, Entry, Guard, Kind,
+    Basis, Entry, Eras, Guard, Kind,
     servers::{Tool, lab::jobs::TASKS, offers::ABOUT, stateless_tools, tools},
     wire::rpc,
 };
@@ -22,13 +22,20 @@ const FRESH: u64 = 3_600_000;
 impl Fake {
     /// Whether a message that is no request belongs to the stateless era: all that tells is its header.
     pub(super) fn stateless_header(&self, arrived: &Arrived) -> bool {
-        let eras = self.settings.eras;
+        let eras = self.eras_for(arrived);
         eras.stateless() && (!eras.stateful() || arrived.header("mcp-protocol-version") == Some(REVISION))
+    }
+
+    /// The eras in which whoever sent this is answered.
+    pub(super) fn eras_for(&self, arrived: &Arrived) -> Eras {
+        let token = arrived.token();
+        let account = self.settings.accounts.iter().find(|account| Some(account.token.as_str()) == token);
+        account.and_then(|account| account.eras).unwrap_or(self.settings.eras)
     }
 
     /// Answers a request that stands on its own. A caller who closes the response before it is complete has canceled it.
     pub(super) async fn alone(self: &Arc<Self>, arrived: &Arrived, mut asked: Asked, method: &str) -> Outcome {
-        if method == "initialize" && !asked.params.contains_key("_meta") && !self.settings.eras.stateful() {
+        if method == "initialize" && !asked.params.contains_key("_meta") && !self.eras_for(arrived).stateful() {
             let requested = asked.text("protocolVersion");
             return Outcome::Answered(Answer::json(400, &meta::unsupported(&asked.id, requested)));
         }

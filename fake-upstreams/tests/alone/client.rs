@@ -24,6 +24,7 @@ pub(crate) async fn running(kind: Kind, change: impl FnOnce(&mut Settings)) -> R
         login: login.into(),
         token: format!("token-{login}"),
         scopes: scopes.iter().map(ToString::to_string).collect(),
+        eras: None,
     };
     let mut settings = Settings {
         name: kind.to_string(),

@@ -134,12 +134,16 @@ fn status(answer: &str) -> StatusCode {
 
 /// What a call has to say, carried on by whoever reads it. Dropped, it drops the call, which is thereby canceled.
 fn told(first: Step, steps: Steps) -> impl Stream<Item = String> + Send {
-    stream::unfold((Some(first), steps), |(first, mut steps)| async move {
-        let step = match first {
-            Some(first) => first,
-            None => steps.next().await?,
-        };
-        Some((step.into_text(), (None, steps)))
+    stream::unfold((Some(first), steps), |(mut first, mut steps)| async move {
+        loop {
+            let step = match first.take() {
+                Some(first) => first,
+                None => steps.next().await?,
+            };
+            if let Some(text) = step.into_text() {
+                return Some((text, (None, steps)));
+            }
+        }
     })
 }
 

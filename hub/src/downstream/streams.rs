@@ -54,13 +54,21 @@ pub(super) async fn of_call(visit: &Visit, first: Option<Step>, rest: mpsc::Rece
 
 /// Takes everything down that a call has to say, whether its client is still there or not.
 async fn write_down(stream: Arc<Backlog>, first: Option<Step>, mut rest: mpsc::Receiver<Step>, patience: Duration) {
-    if let Some(step) = first {
-        stream.push(step.into_text(), patience).await;
+    let mut next = first;
+    loop {
+        let Some(step) = (match next.take() {
+            Some(first) => Some(first),
+            None => rest.recv().await,
+        }) else {
+            return stream.end();
+        };
+        match step {
+            Step::Away(pause) => stream.send_away(pause),
+            Step::Notification(text) | Step::Answer { text, .. } | Step::Failed { text, .. } => {
+                stream.push(text, patience).await;
+            }
+        }
     }
-    while let Some(step) = rest.recv().await {
-        stream.push(step.into_text(), patience).await;
-    }
-    stream.end();
 }
 
 /// GET: listens, or goes on with what a broken connection cut short.
@@ -113,10 +121,14 @@ fn body(reader: Reader, stop: CancellationToken, listening: Option<Listening>) -
     let events = stream::unfold((reader, stop, listening), |(mut reader, stop, listening)| async move {
         let text = tokio::select! {
             biased;
-            said = reader.next() => {
-                let said = said?;
-                sse::event_with_id(&format!("{}-{}", reader.stream(), said.number), &said.text)
-            }
+            said = reader.next() => match said {
+                Some(said) => sse::event_with_id(&format!("{}-{}", reader.stream(), said.number), &said.text),
+                None => {
+                    let (pause, knows_an_event) = reader.sent_away()?;
+                    let before_all = format!("{}-0", reader.stream());
+                    sse::farewell((!knows_an_event).then_some(&before_all), pause)
+                }
+            },
             () = stop.cancelled() => return None,
             () = tokio::time::sleep(KEEP_ALIVE) => ":\n\n".to_owned(),
         };

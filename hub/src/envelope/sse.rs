@@ -1,11 +1,14 @@
 //! Event streams: read as the bytes come, in whatever pieces, and written.
 
-/// Reads events out of pieces of a stream. Only `data`, and the id of the last event, matter to a hub.
+use std::time::Duration;
+
+/// Reads events out of pieces of a stream. Only `data`, the id of the last event and the last `retry` matter to a hub.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     line: Vec<u8>,
     data: Option<String>,
     last_id: Option<String>,
+    retry: Option<Duration>,
     after_cr: bool,
     held: usize,
 }
@@ -43,6 +46,11 @@ impl Reader {
         self.last_id.as_deref()
     }
 
+    /// The pause that was last asked for before the stream is asked for again.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
     fn end_line(&mut self) -> Option<String> {
         let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         if line.is_empty() {
@@ -54,6 +62,9 @@ impl Reader {
         let value = value.strip_prefix(' ').unwrap_or(value);
         if field == "id" {
             self.last_id = Some(value.to_owned());
+        }
+        if field == "retry" && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.retry = value.parse().ok().map(Duration::from_millis).or(self.retry);
         }
         if field == "data" {
             match &mut self.data {
@@ -71,6 +82,16 @@ impl Reader {
 /// One message as an event with an id.
 pub(crate) fn event_with_id(id: &str, message: &str) -> String {
     format!("id: {id}\n{}", event(message))
+}
+
+/// The end of a stream that goes on elsewhere: after what pause to ask for the rest, and, where no event has had an id yet,
+/// the id to ask with.
+pub(crate) fn farewell(id: Option<&str>, retry: Duration) -> String {
+    let retry = retry.as_millis();
+    match id {
+        Some(id) => format!("id: {id}\nretry: {retry}\ndata: \n\n"),
+        None => format!("retry: {retry}\n\n"),
+    }
 }
 
 /// One message as an event. A message with line breaks becomes several `data` lines, as it must.
@@ -95,6 +116,19 @@ mod tests {
     #[test]
     fn an_endless_event_is_refused() {
         assert_eq!(Reader::default().take(&[b'x'; 100], 64), Err(TooLong));
+    }
+
+    #[test]
+    fn a_pause_is_a_number_of_milliseconds() {
+        let mut reader = Reader::default();
+        for (said, pause) in [("retry: 1500\n", 1500), ("retry: soon\n", 1500), ("retry:\n", 1500), ("retry:0\n\n", 0)]
+        {
+            assert_eq!(reader.take(said.as_bytes(), 100), Ok(vec![]));
+            assert_eq!(reader.retry(), Some(Duration::from_millis(pause)), "{said}");
+        }
+        reader.take(farewell(Some("3-0"), Duration::from_millis(7)).as_bytes(), 100).unwrap();
+        reader.take(farewell(None, Duration::from_millis(8)).as_bytes(), 100).unwrap();
+        assert_eq!((reader.last_id(), reader.retry()), (Some("3-0"), Some(Duration::from_millis(8))));
     }
 
     proptest! {

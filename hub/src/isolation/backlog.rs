@@ -45,6 +45,8 @@ struct State {
     readers: u64,
     fed: bool,
     ended: bool,
+    /// The reader that is to come back later, and after what pause.
+    leaving: Option<(u64, Duration)>,
 }
 
 /// One event.
@@ -61,6 +63,8 @@ enum Look {
     Said(Said),
     /// Nothing yet.
     Nothing,
+    /// And nothing more for this reader, but after this pause.
+    Later(Duration),
     /// And nothing more.
     Over,
 }
@@ -75,6 +79,7 @@ pub(crate) struct Reader {
     backlog: Arc<Backlog>,
     number: u64,
     from: u64,
+    sent_away: Option<Duration>,
 }
 
 impl Backlog {
@@ -90,6 +95,7 @@ impl Backlog {
             readers: 0,
             fed: false,
             ended: false,
+            leaving: None,
         };
         Arc::new(Self { number, state: Mutex::new(state), changed: Notify::new() })
     }
@@ -148,7 +154,15 @@ impl Backlog {
         state.reader = Some(number);
         drop(state);
         self.changed.notify_waiters();
-        Reader { backlog: self.clone(), number, from }
+        Reader { backlog: self.clone(), number, from, sent_away: None }
+    }
+
+    /// Sends whoever reads away when they have read everything, to come back after this pause.
+    pub(crate) fn send_away(&self, pause: Duration) {
+        let mut state = self.lock();
+        state.leaving = state.reader.map(|reader| (reader, pause));
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// True for the first who asks: who is to feed it. Until [`Self::starve`].
@@ -207,10 +221,14 @@ impl State {
         if self.reader != Some(reader) {
             return Look::Over;
         }
-        match self.take(from) {
-            Some(said) => Look::Said(said),
-            None if self.ended => Look::Over,
-            None => Look::Nothing,
+        match (self.take(from), self.leaving) {
+            (Some(said), _) => Look::Said(said),
+            (None, _) if self.ended => Look::Over,
+            (None, Some((leaving, pause))) if leaving == reader => {
+                (self.reader, self.leaving) = (None, None);
+                Look::Later(pause)
+            }
+            (None, _) => Look::Nothing,
         }
     }
 
@@ -238,7 +256,12 @@ impl Reader {
         self.backlog.number
     }
 
-    /// The next event; `None` at the end, and where another has taken over.
+    /// After what pause to come back, if it was sent away; and whether it was given an event by which it can.
+    pub(crate) fn sent_away(&mut self) -> Option<(Duration, bool)> {
+        self.sent_away.take().map(|pause| (pause, self.from > 1))
+    }
+
+    /// The next event; `None` at the end, where another has taken over, and where it was sent away.
     pub(crate) async fn next(&mut self) -> Option<Said> {
         loop {
             let mut changed = pin!(self.backlog.changed.notified());
@@ -248,6 +271,10 @@ impl Reader {
                     self.from = said.number + 1;
                     self.backlog.changed.notify_waiters();
                     return Some(said);
+                }
+                Look::Later(pause) => {
+                    self.sent_away = Some(pause);
+                    return None;
                 }
                 Look::Over => return None,
                 Look::Nothing => {}
@@ -325,6 +352,26 @@ mod tests {
         assert_eq!(stream.read_after(0).next().await.unwrap().number, (KEPT + 1) as u64);
         stream.push("x".repeat(2 * KEPT_BYTES), PATIENCE).await;
         assert!(stream.lock().kept.is_empty(), "too long to keep, and nobody was there to read it");
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_away_has_read_everything_and_comes_back_for_the_rest() {
+        let (stream, pause) = (Backlog::new(1), Duration::from_secs(3));
+        let mut first = stream.take_over();
+        stream.send_away(pause);
+        assert_eq!((first.next().await, first.sent_away()), (None, Some((pause, false))));
+        assert_eq!((first.next().await, first.sent_away()), (None, None));
+        let mut second = stream.read_after(0);
+        stream.push("a".into(), PATIENCE).await;
+        stream.send_away(pause);
+        assert_eq!(texts(&mut second, 1).await, ["a"]);
+        assert_eq!((second.next().await, second.sent_away()), (None, Some((pause, true))));
+        stream.send_away(pause); // Nobody is there.
+        let mut third = stream.read_after(1);
+        stream.push("b".into(), PATIENCE).await;
+        stream.end();
+        assert_eq!(texts(&mut third, 2).await, ["b"]);
+        assert_eq!(third.sent_away(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -101,19 +101,21 @@ rules! {
     EndStreamsWithSession = "end-streams-with-session",
         "A listening stream ends with its session, and nothing more is told on it.", "revoke-leaves-connection-open";
     WrapRequestState = "wrap-request-state",
-        "The state that an upstream gives a request to keep goes to the client sealed, never as it is.", "object-handle-not-owned";
+        "The state that an upstream gives a request to keep goes to the client sealed, never as it is.", "request-state-not-bound";
     RequestStateOfItsRequest = "request-state-of-its-request",
-        "The state of a request opens for the route, the method, the name and the params that it was made for.", "object-handle-not-owned";
+        "The state of a request opens for the route, the method, the name and the params that it was made for.", "request-state-not-bound";
     RequestStateOnce = "request-state-once",
-        "The state of a request is good once.", "side-effect-retried";
+        "The state of a request is good once.", "request-state-not-bound";
     RequestStateExpires = "request-state-expires",
-        "The state of a request is good for a while, and then what waits for it is given up.", "side-effect-retried";
+        "The state of a request is good for a while, and then what waits for it is given up.", "request-state-not-bound";
     CloseIsCancel = "close-is-cancel",
-        "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "cancel-not-translated";
+        "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "closing-cancels-nothing";
+    LostConnectionIsNoCancel = "lost-connection-is-no-cancel",
+        "In the era of sessions a client that loses its connection has canceled nothing, and its call goes on.", "lost-connection-cancels";
     HeadersMatchBody = "headers-match-body",
-        "A stateless request whose headers do not say what its body says is refused.", "list-filtered-call-open";
+        "A stateless request whose headers do not say what its body says is refused.", "headers-not-checked";
     CapabilitiesOfTheRequest = "capabilities-of-the-request",
-        "What a stateless client can be asked is what this very request declares.", "first-handshake-reused";
+        "What a stateless client can be asked is what this very request declares.", "capability-of-another-request";
     LogWhatWasAsked = "log-what-was-asked",
         "Log messages go to a stateless request that asked for them, from its level on.", "told-without-asking";
     TellWhatWasAsked = "tell-what-was-asked",

@@ -168,7 +168,7 @@ tables! {
         id: "the random number sealed in the state",
         holds: "requests that wait for more input, and whether their state was shown already",
         why: "a state is as good as a key to what its request has begun; only the key that began it may go on",
-        class: "object-handle-not-owned",
+        class: "request-state-not-bound",
         special: &[(Level::Principal, "weaker-credential-inherits-session")],
     };
     /// Sessions that the hub holds for clients without one, by route, server and what they declare.
@@ -241,7 +241,7 @@ tables! {
         id: "server",
         holds: "in which era a server is spoken to, as it said itself",
         why: "what a server answers one account must not decide how another's requests are sent",
-        class: "shared-breaker",
+        class: "era-decided-by-sight",
         special: &[],
     };
     /// How many sessions somebody may still open.

@@ -175,7 +175,7 @@ pub(crate) async fn ask_server(errand: &Errand, request: &str) -> Result<String,
     };
     while let Some(step) = steps.next().await {
         match step {
-            Step::Notification(_) => {}
+            Step::Notification(_) | Step::Away(_) => {}
             Step::Answer { text, .. } => return Ok(text),
             Step::Failed { fault, .. } => return Err(fault),
         }

@@ -8,7 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     Errand, UpstreamSession,
     ask::{self, Shown},
-    cache, tell, upstream_session,
+    cache,
+    resume::{self, Resumption},
+    tell, upstream_session,
 };
 use crate::{
     downstream::Standing,
@@ -37,6 +39,8 @@ pub(crate) enum Delivery {
     },
     /// Something that the upstream asks on the way.
     Question(Shown),
+    /// Nothing for so long: the upstream has ended the stream, and goes on with it for whoever asks.
+    Away(Duration),
     /// The answer.
     Answer {
         /// As it came.
@@ -68,6 +72,8 @@ pub(super) struct Carrier {
     logs: Logs,
     /// Whether its client can be asked something on the way.
     asking: bool,
+    /// For a stream that ends before its answer has come.
+    resumption: Resumption,
     /// Only while `never-retry-side-effect` is switched off: what is sent once more.
     again: Option<String>,
     _turn: Option<OwnedSemaphorePermit>,
@@ -106,6 +112,8 @@ enum Stage {
         batch: VecDeque<String>,
         answered: bool,
     },
+    /// The stream of the answer has ended and is asked for again after this pause.
+    Interrupted(Duration),
     /// Nothing more comes.
     Over,
 }
@@ -130,6 +138,7 @@ impl Carrier {
             stage: Stage::Unsent(body),
             logs: Logs::All,
             asking: true,
+            resumption: Resumption::default(),
             again,
             _turn: None,
         }
@@ -182,18 +191,24 @@ impl Carrier {
                 self.send(body).await?;
                 return Ok(None);
             }
+            Stage::Interrupted(pause) => {
+                tokio::time::sleep(*pause).await;
+                self.resume().await?;
+                return Ok(None);
+            }
             Stage::Reading { frames, batch, .. } => {
-                if batch.is_empty()
-                    && let Some(frame) = frames.next().await?
-                {
-                    batch.extend(envelope::messages(frame));
+                if batch.is_empty() {
+                    match frames.next().await {
+                        Ok(frame) => batch.extend(frame.into_iter().flat_map(envelope::messages)),
+                        Err(fault) => return self.ended(Some(fault)),
+                    }
                 }
                 batch.pop_front()
             }
         };
         match text {
             Some(text) => self.dispatch(text).await,
-            None => self.ended(),
+            None => self.ended(None),
         }
     }
 
@@ -208,11 +223,39 @@ impl Carrier {
         Ok(())
     }
 
-    /// The answer has been read to its end.
-    fn ended(&mut self) -> Result<Option<Delivery>, Fault> {
-        let answered = matches!(self.stage, Stage::Reading { answered: true, .. });
+    /// The answer has been read to its end, or broke off. Where the response is still to come, it is asked for if it can be.
+    fn ended(&mut self, broken: Option<Fault>) -> Result<Option<Delivery>, Fault> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let unanswered = match stage {
+            Stage::Reading { frames, answered: false, .. } => Some(frames),
+            _ => None,
+        };
+        let readable = !matches!(broken, Some(Fault::Garbage { .. }));
+        if let Some(frames) = unanswered.as_ref().filter(|_| readable)
+            && let Some(pause) = self.resumption.after(&self.upstream, frames)
+        {
+            self.stage = Stage::Interrupted(pause);
+            let away = broken.is_none() && resume::sends_away(&self.errand, &self.upstream, frames);
+            return Ok(away.then_some(Delivery::Away(pause)));
+        }
+        match broken {
+            Some(fault) => Err(fault),
+            None if unanswered.is_some() => Err(Fault::NoAnswer),
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on with a stream that has ended, as long as somebody waits for its answer.
+    async fn resume(&mut self) -> Result<(), Fault> {
         self.stage = Stage::Over;
-        if answered { Ok(None) } else { Err(Fault::NoAnswer) }
+        if self.errand.hub.in_flight.get(&self.place, &self.wire).await?.is_none() {
+            return Ok(());
+        }
+        self.stage = match self.resumption.ask(&self.errand, &self.upstream).await? {
+            Ok(frames) => Stage::Reading { frames: Box::new(frames), batch: VecDeque::new(), answered: false },
+            Err(pause) => Stage::Interrupted(pause),
+        };
+        Ok(())
     }
 
     /// Notices the end of an answer that has come with its last message, so that nobody has to wait for it.

@@ -59,7 +59,8 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     Ok(())
 }
 
-async fn open(errand: &Errand, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
+/// Asks for a listening stream, or for the rest of the one that has this event.
+pub(super) async fn open(errand: &Errand, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
     let response: Response<Incoming> = errand.get(upstream, last).await?;
     if response.status() != StatusCode::OK {
         return Err(Fault::Status(response.status().as_u16()));

@@ -13,7 +13,8 @@
 //! - [`wishes`]: what an upstream without sessions wishes to know, asked of a client with one; [`mod@listen_on`]: what it
 //!   tells, and what else a session needs there.
 //! - [`claim`]: a client's request id while its request is in flight.
-//! - [`carry`]: the request sent, its answer read, every message looked up and handed on.
+//! - [`carry`]: the request sent, its answer read, every message looked up and handed on; [`resume`]: an answer whose
+//!   stream ended too early.
 //! - [`mod@notify`]: notifications, cancels among them.
 //! - [`mod@ask`]: what an upstream asks a client, and the answer.
 //! - [`mod@listen`]: what an upstream tells a session outside of any answer.
@@ -35,6 +36,7 @@ mod negotiate;
 mod notify;
 mod param_headers;
 mod request;
+mod resume;
 mod rounds;
 mod running;
 mod steps;

@@ -84,19 +84,19 @@ pub(super) async fn ask(errand: &Errand) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes down what the tools of a list want repeated.
+/// Takes down what the tools of a list want repeated, and forgets it of those that want nothing any more.
 pub(super) async fn learn(errand: &Errand, answer: &str) -> Result<(), Fault> {
-    if !answer.contains(MARK) {
-        return Ok(());
-    }
+    let (table, place) = (&errand.hub.tool_headers, errand.place());
     let answer: Value = serde_json::from_str(answer).unwrap_or_default();
     for tool in answer["result"]["tools"].as_array().into_iter().flatten() {
         let Some(name) = tool["name"].as_str() else { continue };
         let mut repeated = Vec::new();
         collect(&tool["inputSchema"], &mut Vec::new(), &mut repeated);
-        if !repeated.is_empty() {
-            let tool = (errand.server.clone(), name.to_owned());
-            errand.hub.tool_headers.insert(&errand.place(), tool, repeated.into()).await?;
+        let tool = (errand.server.clone(), name.to_owned());
+        if repeated.is_empty() {
+            table.remove(&place, &tool).await?;
+        } else {
+            table.insert(&place, tool, repeated.into()).await?;
         }
     }
     Ok(())

@@ -87,6 +87,7 @@ pub(super) struct Running {
 /// What an asker is to be told on the way.
 enum Told {
     Message(String),
+    Away(Duration),
     Question(Shown),
 }
 
@@ -137,6 +138,7 @@ impl Running {
         Box::pin(async move {
             let ending = match self.next().await {
                 Ok(Told::Message(told)) => return Progressed::Step(Step::Notification(told), self.go_on()),
+                Ok(Told::Away(pause)) => return Progressed::Step(Step::Away(pause), self.go_on()),
                 Ok(Told::Question(shown)) => match self.call.errand.session.standing {
                     Standing::Bridged => return Progressed::End(Some(HeldCall::hold(self, shown).await), None),
                     Standing::Client | Standing::Moment => {
@@ -156,8 +158,12 @@ impl Running {
     /// Canceled when its asker leaves before the end, where that is a cancel.
     pub(super) fn guard(&self) -> Option<CancellationToken> {
         let Call { errand, canceled, .. } = &self.call;
-        let walks_away = errand.session.standing != Standing::Client && errand.hub.isolation.keeps(Rule::CloseIsCancel);
-        walks_away.then(|| canceled.clone())
+        let keeps = |rule| errand.hub.isolation.keeps(rule);
+        let is_cancel = match errand.session.standing {
+            Standing::Client => !keeps(Rule::LostConnectionIsNoCancel),
+            Standing::Bridged | Standing::Moment => keeps(Rule::CloseIsCancel),
+        };
+        is_cancel.then(|| canceled.clone())
     }
 
     /// Goes on for this request, which is another round of the one that it was begun for.
@@ -244,6 +250,7 @@ impl Running {
             };
             match delivery {
                 Some(Delivery::Notification(text)) => return Ok(Told::Message(text)),
+                Some(Delivery::Away(pause)) => return Ok(Told::Away(pause)),
                 Some(Delivery::Question(shown)) => return Ok(Told::Question(shown)),
                 Some(Delivery::Answer { text, .. }) if self.lacks_headers(&text) => {
                     self.learn_and_repeat().await.map_err(Ending::Failed)?;

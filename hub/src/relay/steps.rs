@@ -4,6 +4,8 @@
 //! channel would wake the very task that fills it, and that costs more than everything else that the hub does for a call.
 //! Whoever leaves, leaves the call to a task: a client that goes away is no cancel, but in the stateless era it is.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,8 @@ const QUEUE: usize = 64;
 pub(crate) enum Step {
     /// A message on the call's own stream: a notification, or something that the upstream asks.
     Notification(String),
+    /// Nothing for now: the upstream has sent the hub away for this long, and so may the hub do with its client.
+    Away(Duration),
     /// The answer, with the asker's own id.
     Answer {
         /// As it is to be written.
@@ -35,10 +39,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// As it is written to the client.
-    pub(crate) fn into_text(self) -> String {
+    /// As it is written to the client, if it is.
+    pub(crate) fn into_text(self) -> Option<String> {
         match self {
-            Self::Notification(text) | Self::Answer { text, .. } | Self::Failed { text, .. } => text,
+            Self::Notification(text) | Self::Answer { text, .. } | Self::Failed { text, .. } => Some(text),
+            Self::Away(_) => None,
         }
     }
 }
@@ -160,8 +165,8 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_is_waited_for_needs_no_task() {
         let mut steps = Steps::of(telling(&["a", "b"]), None);
-        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("a"));
-        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("b"));
+        assert_eq!(steps.next().await.and_then(Step::into_text).as_deref(), Some("a"));
+        assert_eq!(steps.next().await.and_then(Step::into_text).as_deref(), Some("b"));
         assert!(steps.next().await.is_none());
         drop(steps);
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
@@ -208,15 +213,15 @@ mod tests {
             () = std::future::ready(()) => {}
         }
         go_on.send(()).unwrap();
-        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("a"));
-        assert_eq!(steps.next().await.map(Step::into_text).as_deref(), Some("b"));
+        assert_eq!(steps.next().await.and_then(Step::into_text).as_deref(), Some("a"));
+        assert_eq!(steps.next().await.and_then(Step::into_text).as_deref(), Some("b"));
     }
 
     #[tokio::test]
     async fn what_a_call_tells_in_a_task_of_its_own_is_all_there() {
         let (mut told, mut texts) = (Steps::of(telling(&["a", "b", "c"]), None).detach(), String::new());
         while let Some(step) = told.recv().await {
-            texts.push_str(&step.into_text());
+            texts.extend(step.into_text());
         }
         assert_eq!(texts, "abc");
     }

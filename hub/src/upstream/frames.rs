@@ -1,6 +1,6 @@
 //! The messages of an answer, one by one, whether it is one JSON body or an event stream.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -48,6 +48,14 @@ impl Frames {
         match &self.form {
             Form::Json(_) => None,
             Form::Stream(reader) => reader.last_id().map(str::to_owned),
+        }
+    }
+
+    /// The pause that its sender asks for before it is asked to go on.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        match &self.form {
+            Form::Json(_) => None,
+            Form::Stream(reader) => reader.retry(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! An upstream that a test plays by hand: it sees every request whole, answers each as it likes, and notices when
 //! nobody reads an answer any more. And a client that writes its requests by hand.
 
-use std::convert::Infallible;
+use std::io;
 
 use axum::{
     Router,
@@ -37,7 +37,7 @@ pub(crate) struct Asked {
 }
 
 /// The way to write on a stream; dropped, it ends the stream.
-pub(crate) struct Speak(mpsc::UnboundedSender<String>);
+pub(crate) struct Speak(mpsc::UnboundedSender<io::Result<String>>);
 
 impl Desk {
     /// An upstream on a free port.
@@ -115,11 +115,9 @@ impl Asked {
 
     /// Answers with a stream.
     pub(crate) fn stream(self) -> (Speak, CancellationToken) {
-        let (speak, said) = mpsc::unbounded_channel::<String>();
-        let events = stream::unfold(said, async |mut said| {
-            let event = format!("data: {}\n\n", said.recv().await?);
-            Some((Ok::<_, Infallible>(event), said))
-        });
+        let (speak, said) = mpsc::unbounded_channel();
+        let events =
+            stream::unfold(said, async |mut said: mpsc::UnboundedReceiver<_>| Some((said.recv().await?, said)));
         let response = Response::builder().header("content-type", "text/event-stream");
         self.answer.send(response.body(Body::from_stream(events)).unwrap()).unwrap();
         (Speak(speak), self.gone)
@@ -129,7 +127,17 @@ impl Asked {
 impl Speak {
     /// Writes a message.
     pub(crate) fn say(&self, message: impl ToString) {
-        self.0.send(message.to_string()).unwrap();
+        self.write(format!("data: {}\n\n", message.to_string()));
+    }
+
+    /// Writes bytes of a stream as they are.
+    pub(crate) fn write(&self, bytes: impl Into<String>) {
+        self.0.send(Ok(bytes.into())).unwrap();
+    }
+
+    /// Breaks the connection.
+    pub(crate) fn cut(self) {
+        self.0.send(Err(io::Error::other("cut"))).unwrap();
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
 //! - [`merged`]: routes of several servers.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
+//! - [`resumed`]: calls whose stream their upstream ends too early.
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
 //!   take several rounds.
 //! - [`bridged`]: the same to an upstream that keeps sessions.
@@ -21,6 +22,7 @@ mod http;
 mod merged;
 mod older;
 mod questions;
+mod resumed;
 mod running;
 mod stateless;
 mod states;

@@ -21,10 +21,16 @@ pub(crate) const BOB: &str = "bob-key-0123456789";
 
 /// A fake on a free port; its MCP endpoint, and itself.
 pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
+    fake_writing(kind, Ledger::new(|_| {})).await
+}
+
+/// The same with its ledger.
+pub(crate) async fn fake_writing(kind: Kind, ledger: Ledger) -> (String, Arc<Fake>) {
     let account = |login: &str| Account {
         login: login.into(),
         token: format!("{login}-token"),
         scopes: vec!["read".into(), "write".into()],
+        eras: None,
     };
     let settings = Settings {
         name: kind.to_string(),
@@ -37,7 +43,7 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
         service: None,
         eras: Eras::default(),
     };
-    let fake = Fake::new(settings, Ledger::new(|_| {}));
+    let fake = Fake::new(settings, ledger);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     fake_upstreams::serve(listener, fake.clone(), std::future::pending());
@@ -124,8 +130,13 @@ impl Client {
 
     /// A client with a session.
     pub(crate) async fn open(hub: &str, server: &str, key: &'static str) -> Self {
+        Self::open_in(hub, server, key, "2025-11-25").await
+    }
+
+    /// The same in another revision.
+    pub(crate) async fn open_in(hub: &str, server: &str, key: &'static str, revision: &str) -> Self {
         let mut client = Self::new(hub, server, key);
-        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": { "sampling": {}, "experimental": { "x": 1 } },
+        let params = json!({ "protocolVersion": revision, "capabilities": { "sampling": {}, "experimental": { "x": 1 } },
             "clientInfo": { "name": "t", "version": "0" } });
         let response =
             client.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params })).await;

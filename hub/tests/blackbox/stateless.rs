@@ -334,6 +334,18 @@ async fn arguments_in_headers_are_compared_and_made_anew() {
         assert_eq!(answer_of(refused).await["error"]["code"], -32020);
     }
     assert!(desk.is_idle(), "nothing of it went upstream");
+    // A tool that wants nothing repeated any more is not held to what it wanted before.
+    let list = alice.begin(&Modern::body(2, "tools/list", json!({})));
+    desk.next().await.result(&json!({ "resultType": "complete", "tools": [{ "name": "t", "inputSchema": {} }] }));
+    list.await.unwrap();
+    let got = tokio::spawn(claiming(None, None));
+    let asked = desk.next().await;
+    assert_eq!((asked.message()["method"].as_str(), asked.header("mcp-param-region")), (Some("tools/list"), None));
+    asked.result(&json!({ "resultType": "complete", "tools": [{ "name": "t", "inputSchema": {} }] }));
+    let asked = desk.next().await;
+    assert_eq!((asked.message()["method"].as_str(), asked.header("mcp-param-region")), (Some("tools/call"), None));
+    asked.result(&json!({ "resultType": "complete", "content": [] }));
+    got.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fake_upstreams::{Account, mark::Mint};
+use fake_upstreams::{Account, Eras, mark::Mint};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::{
     run::Cell,
     scenario::{
         canary,
-        model::{Actor, CredentialMode, Scenario, ServiceCredential},
+        model::{Actor, CredentialMode, Era, Scenario, ServiceCredential},
     },
     target::Promises,
     trace::{Facts, facts::Canary},
@@ -95,10 +95,15 @@ pub fn accounts(facts: &Facts, upstream: &str) -> Vec<Account> {
             (false, Some(given)) => given.clone(),
             (false, None) => everything(),
         };
-        accounts.push(Account { login: user.clone(), token: token.clone(), scopes });
+        let eras = match facts.scenario.upstream_era_of(upstream, user, facts.pair) {
+            Era::Stateful => Eras::Stateful,
+            Era::Stateless => Eras::Stateless,
+        };
+        accounts.push(Account { login: user.clone(), token: token.clone(), scopes, eras: Some(eras) });
     }
     if let Some(token) = facts.service_tokens.get(upstream) {
-        accounts.push(Account { login: SERVICE_LOGIN.into(), token: token.clone(), scopes: everything() });
+        let login = SERVICE_LOGIN.into();
+        accounts.push(Account { login, token: token.clone(), scopes: everything(), eras: None });
     }
     accounts
 }

@@ -78,7 +78,9 @@ impl Player<'_> {
         let Some(id) = call.id.clone() else { return Outcome::Done };
         let Address { actor, upstream, route, .. } = call.address.clone();
         if self.era_of(&actor) == Era::Stateless {
-            return self.walk_away(label).await; // In this era, closing the stream is the cancel.
+            let outcome = self.walk_away(label).await; // In this era, closing the stream is the cancel.
+            self.until_canceled(step, &upstream).await;
+            return outcome;
         }
         let session = self.sessions.last(&actor, &route).map(str::to_owned);
         let credentials =
@@ -90,12 +92,17 @@ impl Player<'_> {
             Ok(mut notification) => notification.outcome(self.stage.pace).await,
             Err(outcome) => return outcome,
         };
+        self.until_canceled(step, &upstream).await;
+        outcome
+    }
+
+    /// Where a cancel has to come to its upstream, over sockets it takes a while.
+    async fn until_canceled(&self, step: &Step, upstream: &str) {
         let wanted = step.expect.iter().any(|e| matches!(e.value, Expectation::Canceled(n) if n > 0));
         if wanted && self.stage.pace.is_real() {
-            self.until(|events| counts::cancels_seen(events, &upstream) > 0).await;
+            self.until(|events| counts::cancels_seen(events, upstream) > 0).await;
         }
         self.stage.pace.settle().await;
-        outcome
     }
 
     pub(super) async fn walk_away(&mut self, label: &Label) -> Outcome {

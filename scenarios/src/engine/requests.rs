@@ -1,5 +1,6 @@
 //! What a polite client asks, and what of the answers is kept.
 
+use fake_upstreams::{stateless_tools, wire::header::encoded};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -42,7 +43,9 @@ impl Player<'_> {
         let mark = self.next_mark();
         let hold = request.held.is_some() && self.alone.is_none() && !self.holds_the_next_round(request);
         self.arm(upstream, &mark, hold, request.fault.as_ref().map(|fault| &fault.value));
-        let outgoing = envelope::write(&credentials, method, Some(&id), params, &mark);
+        let repeated = if credentials.stands_alone() { self.repeated(request, &params) } else { Vec::new() };
+        let mut outgoing = envelope::write(&credentials, method, Some(&id), params, &mark);
+        outgoing.headers.extend(repeated);
         let address = self.address(number, actor, route, Purpose::Step, Some(mark.clone()));
         let address = Address { upstream: upstream.clone(), ..address };
         let streamed = request.asked.is_some() && !credentials.stands_alone();
@@ -72,6 +75,21 @@ impl Player<'_> {
         }
         self.with_nobodys(number, step, request, &credentials).await?;
         Ok(outcome)
+    }
+
+    /// The headers in which a polite client repeats arguments of a call, as the list of tools asks it to.
+    fn repeated(&self, request: &Request, params: &Map<String, Value>) -> Vec<(String, String)> {
+        let RequestKind::Call { tool, .. } = &request.kind else { return Vec::new() };
+        let upstream = self.facts.scenario.upstreams.get(&request.upstream);
+        let kind = upstream.and_then(|upstream| upstream.kind.parse().ok());
+        let asked = kind.and_then(|kind| stateless_tools(kind).iter().find(|known| known.name == *tool));
+        let asked = asked.into_iter().flat_map(|tool| tool.headers);
+        let said = asked.filter_map(|(argument, header)| {
+            let value = params.get("arguments")?.get(argument)?;
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some((format!("mcp-param-{}", header.to_ascii_lowercase()), encoded(&text)))
+        });
+        said.collect()
     }
 
     /// Keeps what an answer hands out: the cursor of a list, the handle of a call.

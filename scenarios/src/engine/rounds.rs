@@ -40,11 +40,10 @@ pub(super) struct Reply<'r> {
 }
 
 impl Player<'_> {
-    /// Whether a call with this label is held only when it is asked for the second time: an upstream that keeps nothing
-    /// between two rounds answers the first at once.
+    /// Whether a call that is asked something is held only when it comes for the second time: an upstream that keeps
+    /// nothing between two rounds answers the first at once.
     pub(super) fn holds_the_next_round(&self, request: &Request) -> bool {
-        let stateless = self.facts.pair.upstream == Era::Stateless && self.era_of(&request.actor) == Era::Stateless;
-        request.asked.is_some() && stateless
+        request.asked.is_some() && self.facts.pair.upstream == Era::Stateless
     }
 
     /// Takes the first answer of a call that is to be asked something.
@@ -76,7 +75,7 @@ impl Player<'_> {
         let caller = call.address.actor.clone();
         let actor = reply.actor.cloned().unwrap_or_else(|| caller.clone());
         if self.era_of(&actor) == Era::Stateful {
-            return self.answer_on_stream(number, reply, &actor).await;
+            return self.answer_on_stream(number, step, reply, &actor).await;
         }
         let Some(request) = self.cell.scenario.called(label).cloned() else { return Ok(Outcome::Done) };
         let Address { route, upstream, mark: first, .. } = call.address.clone();

@@ -148,11 +148,21 @@ impl Player<'_> {
     pub(super) async fn answer_on_stream(
         &mut self,
         number: usize,
+        step: &Step,
         reply: &Reply<'_>,
         actor: &Actor,
     ) -> Result<Outcome, NoSession> {
         let Some(call) = self.held.get(&reply.call.value) else { return Ok(Outcome::Done) };
         let (exchange, route) = (call.exchange, call.address.route.clone());
+        let (own, upstream, mark) =
+            (call.address.actor == *actor, call.address.upstream.clone(), call.address.mark.clone());
+        let request = self.cell.scenario.called(&reply.call.value).filter(|_| own && step.expect.is_empty());
+        if let (Some(request), Some(mark)) = (request, mark)
+            && request.held.is_some()
+            && self.holds_the_next_round(request)
+        {
+            self.arm(&upstream, &mark, true, None); // The second round carries the mark of the first.
+        }
         let id = self.stage.recorder.peek(|events| question(events, exchange)).unwrap_or(Value::Null);
         let credentials: Credentials = self.in_session(number, actor, &route).await?;
         let mark = self.next_mark();

@@ -36,6 +36,8 @@ fn class(scenario: &Scenario, finding: &Finding) -> &'static str {
         Oracle::Identity => "global-current-user",
         Oracle::Correlation => of_correlation(scenario, finding),
         Oracle::Audience => "progress-token-collision",
+        Oracle::RequestStates => "request-state-not-bound",
+        Oracle::Headers => "headers-not-checked",
         Oracle::Refusal => of_refusal(step, finding),
         Oracle::SessionIds => "session-id-not-bound-to-user",
         Oracle::Serialized => "head-of-line-call",

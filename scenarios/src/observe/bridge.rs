@@ -182,6 +182,7 @@ fn nothing_played<'n>(users: IndexMap<String, User>, upstreams: impl Iterator<It
             kind: String::new(),
             service_credential: ServiceCredential::Absent,
             page: None,
+            older_for: Vec::new(),
             span: Span::default(),
         };
         (name.clone(), upstream)

@@ -3,7 +3,7 @@
 //! Upstreams put a mark into each notification that they send on the way to an answer, so each can be followed from the
 //! upstream's bytes to whoever received it.
 
-use super::{Finding, Kind, Oracle, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, finding::Crossing, rounds::Rounds, rpc};
 use crate::{
     scenario::model::Actor,
     trace::{
@@ -14,10 +14,11 @@ use crate::{
 
 /// Judges every exchange that was answered.
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let rounds = Rounds::of(index);
     let answered = index.messages.values().filter_map(|message| Some((message, message.answer?)));
     answered
         .flat_map(|(message, answer)| {
-            [token(message, &answer), strayed(index, message, &answer), lost(index, message, &answer)]
+            [token(message, &answer), strayed(index, &rounds, message, &answer), lost(index, message, &answer)]
         })
         .flatten()
         .collect()
@@ -50,13 +51,13 @@ fn token(message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
 }
 
 /// A notification of another request.
-fn strayed(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+fn strayed(index: &Index<'_>, rounds: &Rounds<'_, '_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
     let told = rpc::told(answer);
     let foreign = told.iter().find_map(|notification| {
         index.marks_in(notification).find_map(|mark| {
             let cause = index.arrivals.get(&mark.minted?)?.cause?;
             let foreign = (cause != message.exchange).then(|| index.message_of(cause)).flatten()?;
-            (!goes_on(message, foreign)).then_some(foreign)
+            (!goes_on(message, foreign) && !rounds.goes_on(message, cause)).then_some(foreign)
         })
     })?;
     Some(astray(message, answer, foreign.actor, "request", "notifications of its own request only"))

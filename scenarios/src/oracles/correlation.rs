@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     Finding, Kind, Oracle,
     finding::{Crossing, Severity},
+    rounds::Rounds,
     rpc,
 };
 use crate::trace::{
@@ -17,12 +18,13 @@ use crate::trace::{
 
 /// Judges every exchange that was a JSON-RPC request.
 pub fn judge(index: &Index<'_>) -> Vec<Finding> {
+    let rounds = Rounds::of(index);
     let mut findings = Vec::new();
     for message in index.messages.values() {
         findings.extend(executions(index, message));
         findings.extend(ids_of_batch(message));
         let (Some(answer), Some(id)) = (&message.answer, rpc::request_id(message.body)) else { continue };
-        findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, message, answer)));
+        findings.extend(own_id(message, answer, &id).or_else(|| own_answer(index, &rounds, message, answer)));
     }
     findings
 }
@@ -77,13 +79,19 @@ fn ids_of_batch(message: &Message<'_>) -> Option<Finding> {
     Some(finding(message, headline, expected, rpc::brief(answer), answer.at))
 }
 
-/// The answer marks in it were minted for this very call.
-fn own_answer(index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
+/// The answer marks in it were minted for this very call, or for one that it goes on with.
+fn own_answer(
+    index: &Index<'_>,
+    rounds: &Rounds<'_, '_>,
+    message: &Message<'_>,
+    answer: &Answer<'_>,
+) -> Option<Finding> {
     let foreign = index.marks_in(answer.body).find_map(|mark| {
         let arrival = index.arrivals.get(&mark.minted.filter(|_| mark.kind == MarkKind::Answer)?)?;
         let cause = arrival.cause?;
         let foreign = (cause != message.exchange).then(|| index.message_of(cause)).flatten()?;
-        (!may_be_kept(index, message, foreign)).then_some(foreign)
+        let own = may_be_kept(index, message, foreign) || rounds.goes_on(message, cause);
+        (!own).then_some(foreign)
     })?;
     let headline = format!(
         "{}'s request (exchange {}) was answered with the answer to {}'s (exchange {})",

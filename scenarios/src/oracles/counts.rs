@@ -1,4 +1,6 @@
 //! Counting in the upstreams' ledgers: sessions opened and closed, cancels that hit a call.
+//!
+//! In the stateless era a cancel is no message: the upstream sees that its answer is no longer read.
 
 use fake_upstreams::{Entry, SessionChange};
 use serde_json::Value;
@@ -38,9 +40,15 @@ pub fn census(events: &[Event], upstream: &str) -> Sessions {
     seen
 }
 
-/// How many `notifications/cancelled` reached an upstream for the request that `call` became there:
-/// the same upstream, the same session, the request's id as that upstream saw it.
+/// How many cancels reached an upstream for the request that `call` became there: `notifications/cancelled` at the same
+/// upstream, in the same session, with the request's id as that upstream saw it; or a response that was closed unread.
 pub fn cancels_of(index: &Index<'_>, call: Exchange) -> u64 {
+    let closed = index.events.iter().filter(|event| match event {
+        Event::Upstream(Entry::Canceled { upstream, exchange }) => {
+            index.arrivals_of(call).any(|arrival| arrival.upstream == upstream && arrival.exchange == *exchange)
+        }
+        _ => false,
+    });
     let hits = index.arrivals_of(call).filter_map(|arrival| {
         let id = field(arrival.body, "/id")?;
         let cancels = index.arrivals.values().filter(|other| {
@@ -51,7 +59,7 @@ pub fn cancels_of(index: &Index<'_>, call: Exchange) -> u64 {
         });
         Some(cancels.count() as u64)
     });
-    hits.sum()
+    hits.sum::<u64>() + closed.count() as u64
 }
 
 /// How many cancels of any kind an upstream has seen.
@@ -60,6 +68,7 @@ pub fn cancels_seen(events: &[Event], upstream: &str) -> usize {
         Event::Upstream(Entry::Request { upstream: at, body, .. }) => {
             at == upstream && body.contains("notifications/cancelled")
         }
+        Event::Upstream(Entry::Canceled { upstream: at, .. }) => at == upstream,
         _ => false,
     });
     seen.count()

@@ -8,15 +8,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fake_upstreams::{Entry, SessionChange};
+
 use super::{
     Finding, Kind, Oracle,
     finding::{Crossing, Severity},
     rpc,
 };
 use crate::{
-    scenario::model::Era,
+    scenario::model::{Action, Era},
     trace::{
-        Index, Sharing,
+        Event, Index, Sharing,
         index::{Arrival, Message},
     },
 };
@@ -62,7 +64,8 @@ fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
             findings.push(shared(arrival, message, of_session));
         }
         let of_owner = sessions.entry((owner, arrival.upstream)).or_default();
-        let left_behind = of_owner.iter().any(|earlier| !known_lost(index, arrival, earlier));
+        let over = |earlier: &str| known_lost(index, arrival, earlier) || given_up(index, arrival, message, earlier);
+        let left_behind = of_owner.iter().any(|earlier| !over(earlier));
         if of_owner.insert(session) && left_behind {
             findings.push(scattered(arrival, message, of_owner.len()));
         }
@@ -79,6 +82,25 @@ fn known_lost(index: &Index<'_>, arrival: &Arrival<'_>, session: &str) -> bool {
         let lost = other.answer.is_some_and(|answer| answer.status == 404);
         lost && told.is_some_and(|told| told.at < arrival.at && !rpc::accepted(&told))
     })
+}
+
+/// Whether a session that was held for a client which has none was over before this arrival: ended because it was idle,
+/// or gone with the target that held it. No client was promised that it would last.
+fn given_up(index: &Index<'_>, arrival: &Arrival<'_>, message: &Message<'_>, session: &str) -> bool {
+    let ends = |event: &Event| match event {
+        Event::Upstream(Entry::Session { upstream, session: ended, change: SessionChange::Closed, .. }) => {
+            upstream == arrival.upstream && ended == session
+        }
+        Event::Step { step, .. } => {
+            let step = index.facts.scenario.steps.get(*step);
+            step.is_some_and(|step| matches!(step.action, Action::Restart))
+        }
+        _ => false,
+    };
+    let used = index.arrivals.values().filter(|other| other.session == Some(session));
+    let last = used.map(|other| other.at).filter(|at| *at < arrival.at).max().unwrap_or_default();
+    let mut since = index.events.iter().take(arrival.at).skip(last);
+    index.facts.era_of(message.actor) == Era::Stateless && since.any(ends)
 }
 
 /// A client without sessions owns one for each set of capabilities that it declares, together with every other client

@@ -401,11 +401,13 @@ impl<'i, 't> Promise<'i, 't> {
     }
 
     fn canceled(&self, wanted: u64) -> Option<Finding> {
-        let Action::Cancel(label) = &self.step.action else { return None };
+        let (Action::Cancel(label) | Action::Drop(label)) = &self.step.action else { return None };
         let call = self.held_exchange(&label.value)?;
         let own = counts::cancels_of(self.index, call);
         (own != wanted).then(|| {
-            let headline = format!("{}'s cancel reached the upstream {own} times for that call", self.actor());
+            let what = if matches!(self.step.action, Action::Drop(_)) { "leaving" } else { "cancel" };
+            let caller = self.index.message_of(call).map_or_else(|| self.actor(), |message| message.actor.to_string());
+            let headline = format!("{caller}'s {what} reached the upstream {own} times as a cancel of that call");
             let mut finding =
                 self.finding(Kind::Correlation, headline).because(format!("{wanted} cancels of it"), format!("{own}"));
             finding.crossing = self.struck_by(call);
@@ -426,7 +428,7 @@ impl<'i, 't> Promise<'i, 't> {
 
     fn held_exchange(&self, label: &str) -> Option<Exchange> {
         let step = self.index.facts.scenario.steps.iter().position(|step| {
-            matches!(&step.action, Action::Request(request) if request.held.as_ref().is_some_and(|l| l.value == label))
+            matches!(&step.action, Action::Request(request) if request.label().is_some_and(|own| own.value == label))
         })?;
         self.index.exchange_of(step)
     }

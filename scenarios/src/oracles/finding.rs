@@ -102,6 +102,10 @@ pub enum Oracle {
     Correlation,
     /// A notification to the wrong client, twice, or to nobody.
     Audience,
+    /// A request state that opened for another, for another request, or twice.
+    RequestStates,
+    /// A header that does not say what the body says.
+    Headers,
     /// A wrong or telling refusal.
     Refusal,
     /// Guessable or repeated session ids.
@@ -160,6 +164,8 @@ impl fmt::Display for Oracle {
             Oracle::ExclusiveSession => "exclusive-session",
             Oracle::Correlation => "correlation",
             Oracle::Audience => "audience",
+            Oracle::RequestStates => "request-states",
+            Oracle::Headers => "headers",
             Oracle::Refusal => "refusal",
             Oracle::SessionIds => "session-ids",
             Oracle::Noninterference => "noninterference",

@@ -10,7 +10,7 @@ use super::{
     finding::{Crossing, Severity},
 };
 use crate::{
-    scenario::model::CredentialMode,
+    scenario::model::{CredentialMode, Era},
     trace::{
         Index,
         facts::IdentityHeaders,
@@ -138,12 +138,17 @@ fn session_name<'t>(
 ) -> Option<Finding> {
     let message = index.message_of(arrival.cause?)?;
     let Owner::Actor(actor) = index.owner_of(arrival) else { return None };
-    let session = message.session_used()?.to_owned();
+    // In the stateless era a target can name no session, but whoever holds the key.
+    let alone = index.facts.era_of(actor) == Era::Stateless;
+    let session = if alone { None } else { Some(message.session_used()?.to_owned()) };
     let name = header(arrival.headers, "user-session-id");
-    let ours = (actor.to_string(), session.clone());
+    let ours = match &session {
+        Some(session) => (actor.to_string(), session.clone()),
+        None => (index.facts.holder(actor).to_string(), String::new()),
+    };
     let (headline, received) = match name {
         None => (format!("`{}` was not told which session of {actor} is calling", arrival.upstream), String::new()),
-        Some(name) if name.contains(&session) => {
+        Some(name) if session.as_ref().is_some_and(|session| name.contains(session)) => {
             (format!("`{}` was given the session id of {actor}, which is a secret", arrival.upstream), name.into())
         }
         Some(name) => {
@@ -161,7 +166,7 @@ fn session_name<'t>(
         headline,
         step: message.step,
         span: None,
-        expected: format!("user-session-id: {}-<hash>, one value for this session only", actor.user),
+        expected: format!("user-session-id: {}-<hash>, one value for this session or key only", actor.user),
         received: format!("user-session-id: {received}"),
         crossing: None,
         at: arrival.at,

@@ -15,6 +15,8 @@
 //! - [`audience`]: a notification reaches exactly the client whose request caused it.
 //! - [`streams`]: what is told outside of answers, and what is answered to an upstream, once and to whom it concerns.
 //! - [`listening`]: a client is told what it has asked to be told, and nothing else.
+//! - [`states`]: a request state opens for its holder, for its request, and once. `rounds` follows them.
+//! - [`mirrored`]: what an upstream is told in headers is what the body says.
 //! - [`refusal`]: foreign and unknown are told the same.
 //! - [`session_ids`]: ids are not guessable.
 //! - [`noninterference`]: what a user gets among others is what the same user gets alone.
@@ -38,12 +40,15 @@ pub mod leak;
 pub mod lending;
 pub mod listening;
 pub mod marks;
+pub mod mirrored;
 pub mod noninterference;
 pub mod observed;
 pub mod refusal;
+mod rounds;
 pub mod rpc;
 pub mod secrets;
 pub mod session_ids;
+pub mod states;
 pub mod streams;
 #[cfg(test)]
 mod violations;
@@ -67,6 +72,8 @@ pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
     findings.extend(audience::judge(&index));
     findings.extend(streams::judge(&index));
     findings.extend(listening::judge(&index));
+    findings.extend(states::judge(&index));
+    findings.extend(mirrored::judge(&index));
     findings.extend(refusal::judge(&index));
     findings.extend(session_ids::judge(&index));
     let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();

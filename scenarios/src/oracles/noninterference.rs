@@ -47,8 +47,10 @@ fn differs(index: &Index<'_>, alone: &[Index<'_>], number: usize) -> Option<Find
     }
     let (control, reference) = alone.iter().find_map(|control| Some((control, answered(control, number)?)))?;
     let answers = index.facts.answers;
-    // Alone, everybody speaks the upstreams' era.
-    let wording = match index.facts.era_of(message.actor) == index.facts.pair.upstream {
+    // Alone, everybody speaks the era in which the upstream answers them.
+    let (facts, user) = (index.facts, message.actor.user.as_str());
+    let answered_in = facts.scenario.upstream_era_of(message.upstream, user, facts.pair);
+    let wording = match facts.era_of(message.actor) == answered_in {
         true => Wording::OfOneEra,
         false => Wording::OfEither,
     };

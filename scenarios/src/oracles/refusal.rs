@@ -7,7 +7,7 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-use super::{Finding, Kind, Oracle, Severity, finding::Crossing, rpc};
+use super::{Finding, Kind, Oracle, Severity, finding::Crossing, marks, rpc};
 use crate::{
     scenario::{
         model::{Action, Expectation, Refusal, SessionChoice},
@@ -122,16 +122,37 @@ impl Case<'_, '_> {
             Refusals::Similar => Severity::Warning,
         };
         let twin_answer = twin.answer?;
+        let what = match self.reason {
+            Refusal::LikeUnknownState => "request state",
+            Refusal::LikeUnknownHandle => "handle",
+            _ => "session id",
+        };
         if rpc::accepted(&twin_answer) {
-            let headline = "a session id that nobody ever had was accepted".to_owned();
+            let headline = format!("a {what} that nobody ever had was accepted");
             return Some(self.finding(Kind::Refusal, headline, self.reason.meaning(), rpc::brief(&twin_answer)));
         }
+        let telling = |message: &Message<'_>, answer: &Answer<'_>| match self.reason {
+            Refusal::LikeUnknownHandle => self.said(answer),
+            _ => telling(message, answer),
+        };
         let (foreign, unknown) = (telling(self.message, answer), telling(twin, &twin_answer));
         (foreign != unknown).then(|| {
-            let headline = format!("{} can tell a foreign session id from an unknown one", self.message.actor);
+            let headline = format!("{} can tell a foreign {what} from an unknown one", self.message.actor);
             let finding = self.finding(Kind::Refusal, headline, &unknown, foreign);
             Finding { severity, ..finding }
         })
+    }
+
+    /// What an upstream says of a handle. Each answer of its own has marks of its own, and a form that it chooses.
+    fn said(&self, answer: &Answer<'_>) -> String {
+        let response = rpc::response(answer).map(|mut response| {
+            if let Some(members) = response.as_object_mut() {
+                members.remove("id");
+            }
+            response.to_string()
+        });
+        let said = format!("HTTP {}\n{}", answer.status, response.unwrap_or_default());
+        marks::plain(&said, &self.index.facts.canaries).into_owned()
     }
 }
 

@@ -16,7 +16,6 @@ pub fn write(out: &mut impl Write, mutants: &[Mutant]) -> io::Result<()> {
         let by = match &mutant.fate {
             Fate::Killed { scenario, cell, oracle, .. } => format!("{scenario} [{cell}] {oracle}"),
             Fate::Equivalent => "equivalent".to_owned(),
-            Fate::Unplayed => "no scenario yet".to_owned(),
             Fate::Survived => "SURVIVED".to_owned(),
         };
         writeln!(out, "  {:<name$}  {:<class$}  {by}", mutant.defect.name, mutant.defect.class)?;
@@ -32,10 +31,6 @@ pub fn write(out: &mut impl Write, mutants: &[Mutant]) -> io::Result<()> {
     for mutant in &survived {
         writeln!(out, "\n  No check saw {}: {}", mutant.defect.name, mutant.defect.summary)?;
     }
-    let unplayed = mutants.iter().filter(|mutant| mutant.fate == Fate::Unplayed).count();
-    if unplayed > 0 {
-        writeln!(out, "\n  {unplayed} have no scenario yet; what they break is tested in hub/tests alone")?;
-    }
-    let killed = mutants.len() - equivalent.len() - survived.len() - unplayed;
+    let killed = mutants.len() - equivalent.len() - survived.len();
     writeln!(out, "\nmutants: {killed} killed, {} equivalent, {} survived", equivalent.len(), survived.len())
 }

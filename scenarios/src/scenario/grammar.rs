@@ -33,7 +33,7 @@ pub const FILE: &[(&str, bool, &str)] = &[
     (
         "limits",
         false,
-        "limits that the target is given: session-idle, sessions-per-user, upstream-sessions-per-server, call-timeout, cache",
+        "limits that the target is given: session-idle, sessions-per-user, requests-per-user, upstream-sessions-per-server, call-timeout, cache",
     ),
     (
         "seed",
@@ -96,7 +96,7 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
     ("await", &["expect"], "takes the answer of a held call, by its label"),
     ("release", &["order"], "lets held calls go: a list of labels"),
     ("cancel", &["expect"], "cancels a held call, by its label"),
-    ("drop", &[], "closes the connection of a held call, by its label"),
+    ("drop", &["expect"], "closes the connection of a held call, by its label"),
     ("close", &["as", "expect"], "ends the own session at an upstream"),
     ("advance-clock", &[], "moves the virtual clock, for example `31s`"),
     ("restart", &[], "ends the target and starts it again: `restart: target`"),
@@ -120,7 +120,7 @@ pub const EXPECT: &[(&str, &str)] = &[
     ("answers", "of a batch: how many requests were answered, each exactly once"),
     ("scope", "for whom the answer says that it may be kept: `private` or `public`"),
     ("executed", "how often the tool really ran"),
-    ("canceled", "of a cancel: how many of them reached the upstream for that call"),
+    ("canceled", "of a cancel, and of a `drop`: how many cancels reached the upstream for that call"),
 ];
 
 /// Reasons of a refusal.

@@ -25,7 +25,7 @@ use crate::{
         client::{Endpoint, Wire},
     },
     scenario::{grammar, model::CredentialMode},
-    trace::facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
+    trace::facts::{Answers, Facts, IdentityHeaders, Logs, Refusals, Sharing},
 };
 
 pub use hub::isolation::{Defect, UnknownIsolation};
@@ -131,8 +131,7 @@ fn configuration(provision: &Provision<'_>) -> Value {
     };
     let servers = provision.upstreams.iter().map(|(name, authority)| {
         let mut server =
-            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on",
-                "era": facts.pair.upstream });
+            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on", "era": era(facts, name) });
         if let Some(token) = facts.service_tokens.get(name) {
             server["service-credential"] = json!({ "bearer": token });
         }
@@ -160,6 +159,7 @@ fn configuration(provision: &Provision<'_>) -> Value {
     written.extend(limits.session_idle.map(|time| ("session-idle".into(), millis(time))));
     written.extend(limits.call_timeout.map(|time| ("call-timeout".into(), millis(time))));
     written.extend(limits.sessions_per_user.map(|count| ("sessions-per-user".into(), count.into())));
+    written.extend(limits.requests_per_user.map(|count| ("requests-per-user".into(), count.into())));
     let per_server = limits.upstream_sessions_per_server;
     written.extend(per_server.map(|count| ("upstream-sessions-per-server".into(), count.into())));
     json!({
@@ -168,6 +168,12 @@ fn configuration(provision: &Provision<'_>) -> Value {
         "users": users.collect::<serde_json::Map<_, _>>(),
         "limits": written,
     })
+}
+
+/// In which era the hub is told to speak to a server; of one that is being renewed it is told nothing.
+fn era(facts: &Facts, server: &str) -> String {
+    let renewed = facts.scenario.upstreams.get(server).is_some_and(|upstream| !upstream.older_for.is_empty());
+    if renewed { "auto".to_owned() } else { facts.pair.upstream.to_string() }
 }
 
 /// A user's keys: one for each name, whichever clients hold it.

@@ -209,6 +209,11 @@ impl Facts {
         one == other || (stateless && one.user == other.user && key(one) == key(other))
     }
 
+    /// Whoever holds an actor's key, as one: a target can tell clients that have no session by nothing else.
+    pub fn holder(&self, actor: &Actor) -> Actor {
+        self.actors().into_iter().find(|other| self.are_one(other, actor)).unwrap_or_else(|| actor.clone())
+    }
+
     /// The same for one user straight at the upstreams, whose era the user then speaks.
     #[must_use]
     pub fn straight(mut self) -> Self {
@@ -217,8 +222,10 @@ impl Facts {
             self.revision = era.newest().to_string();
         }
         self.pair = Pair { client: era, upstream: era };
-        for user in self.scenario.users.values_mut() {
-            user.era = None;
+        let upstreams = self.scenario.upstreams.values();
+        let older: Vec<String> = upstreams.flat_map(|upstream| upstream.older_for.clone()).collect();
+        for (name, user) in &mut self.scenario.users {
+            user.era = older.contains(name).then_some(Era::Stateful);
         }
         self
     }

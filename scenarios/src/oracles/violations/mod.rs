@@ -10,10 +10,12 @@
 //! - [`answers`]: answers, refusals and counts that are not what was promised.
 //! - [`tellings`]: progress, notifications and questions.
 //! - [`listens`]: what was told to somebody who had asked for something else.
+//! - [`requests`]: requests that stand on their own: states, headers, sessions that a hub holds for them.
 
 mod answers;
 mod crossings;
 mod listens;
+mod requests;
 mod tape;
 mod tellings;
 mod violation;

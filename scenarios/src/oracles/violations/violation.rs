@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{answers, crossings, listens, tape::Tape, tellings};
+use super::{answers, crossings, listens, requests, tape::Tape, tellings};
 use crate::oracles::{Oracle, Severity, judge};
 
 /// One thing that a trace must not show.
@@ -26,7 +26,7 @@ pub(super) const fn violation(
     Violation { what, oracle, play, spoil }
 }
 
-const ORACLES: [Oracle; 11] = [
+const ORACLES: [Oracle; 13] = [
     Oracle::Expectation,
     Oracle::Serialized,
     Oracle::Leak,
@@ -35,6 +35,8 @@ const ORACLES: [Oracle; 11] = [
     Oracle::ExclusiveSession,
     Oracle::Correlation,
     Oracle::Audience,
+    Oracle::RequestStates,
+    Oracle::Headers,
     Oracle::Refusal,
     Oracle::SessionIds,
     Oracle::Noninterference,
@@ -45,8 +47,8 @@ fn every_spoiled_trace_is_found_by_its_oracle() {
     let mut told = String::new();
     let mut spoke = BTreeSet::new();
     let mut silent = Vec::new();
-    let all = answers::ALL.iter().chain(crossings::ALL).chain(tellings::ALL).chain(listens::ALL);
-    for violation in all {
+    let all = [answers::ALL, crossings::ALL, tellings::ALL, listens::ALL, requests::ALL];
+    for violation in all.into_iter().flatten() {
         let mut tape = Tape::record(violation.play);
         (violation.spoil)(&mut tape);
         let trace = tape.stored_and_read_back();

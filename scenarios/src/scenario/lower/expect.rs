@@ -136,6 +136,7 @@ fn fits(name: &str, verb: &str) -> bool {
     match verb {
         "census" => name == "sessions",
         "cancel" => matches!(name, "canceled" | "status"),
+        "drop" => name == "canceled",
         "close" => matches!(name, "status" | "refused"),
         "batch" => matches!(name, "answers" | "status"),
         "wait-for" => name == "told",

@@ -41,6 +41,7 @@ impl Lowering<'_> {
         let upstreams =
             self.required(&mut fields, "upstreams", "a scenario").map(|node| self.upstreams(node)).unwrap_or_default();
         self.names_in_users(&users, &upstreams);
+        self.names_in_upstreams(&users, &upstreams);
         let groups = fields.take("groups").map(|node| self.groups(node, &upstreams)).unwrap_or_default();
         let revisions = fields.take("revisions").map(|node| self.revisions(node)).unwrap_or_default();
         let eras = fields.take("eras").map(|node| self.eras(node));
@@ -234,6 +235,15 @@ impl Lowering<'_> {
         }
     }
 
+    fn names_in_upstreams(&mut self, users: &IndexMap<String, User>, upstreams: &IndexMap<String, Upstream>) {
+        let known: Vec<&str> = users.keys().map(String::as_str).collect();
+        for upstream in upstreams.values() {
+            for name in upstream.older_for.iter().filter(|name| !known.contains(&name.as_str())) {
+                self.unknown("S033", &Spanned::new(name.clone(), upstream.span), "user", &known);
+            }
+        }
+    }
+
     /// Lists of names by upstream.
     fn names_by_upstream(&mut self, node: &Node, what: &str) -> IndexMap<String, Vec<String>> {
         let Value::Map(members) = &node.value else {
@@ -275,7 +285,8 @@ impl Lowering<'_> {
                 for name in self.texts(node, "an upstream") {
                     let kind = self.kind(name.clone());
                     let service_credential = ServiceCredential::Absent;
-                    let upstream = Upstream { kind, service_credential, page: None, span: name.span };
+                    let (page, older_for, span) = (None, Vec::new(), name.span);
+                    let upstream = Upstream { kind, service_credential, page, older_for, span };
                     upstreams.insert(name.value, upstream);
                 }
             }
@@ -301,7 +312,8 @@ impl Lowering<'_> {
 
     fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
         let service_credential = ServiceCredential::Absent;
-        let mut upstream = Upstream { kind: name.value.clone(), service_credential, page: None, span: name.span };
+        let (page, older_for, span) = (None, Vec::new(), name.span);
+        let mut upstream = Upstream { kind: name.value.clone(), service_credential, page, older_for, span };
         let mut kind = name.clone();
         if node.value != Value::Null
             && let Some(mut fields) = self.map(node, "an upstream")
@@ -318,6 +330,8 @@ impl Lowering<'_> {
             });
             let page = fields.take("page").and_then(|node| self.count(node, "`page`"));
             upstream.page = page.and_then(|page| usize::try_from(page).ok()).filter(|page| *page > 0);
+            let older_for = fields.take("older-for").map(|node| self.texts(node, "a user")).unwrap_or_default();
+            upstream.older_for = older_for.into_iter().map(|user| user.value).collect();
             upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
             self.finish(&fields, "an upstream");
         }

@@ -73,10 +73,12 @@ impl Lowering<'_> {
         };
         let sessions_per_user = count("sessions-per-user");
         let upstream_sessions_per_server = count("upstream-sessions-per-server");
+        let requests_per_user = count("requests-per-user");
         let limits = Limits {
             session_idle: fields.take("session-idle").and_then(|node| self.time(node, "`session-idle`")),
             sessions_per_user,
             upstream_sessions_per_server,
+            requests_per_user,
             call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
             cache: fields.take("cache").and_then(|node| self.time(node, "`cache`")),
         };

@@ -1,6 +1,6 @@
 //! Names in a step: who acts, on which route, which tool or prompt.
 
-use fake_upstreams::prompts;
+use fake_upstreams::{Kind, prompts, stateless_tool_names, tool_names};
 use indexmap::IndexMap;
 
 use super::{
@@ -120,7 +120,7 @@ impl Lowering<'_> {
         let (what, known): (&str, Vec<&str>) = if declared.is_server() {
             ("role", grammar::ROLES.iter().map(|(role, ..)| *role).collect())
         } else {
-            ("tool", kind.map(|kind| fake_upstreams::tool_names(kind).collect()).unwrap_or_default())
+            ("tool", kind.map(tools_of).unwrap_or_default())
         };
         if !known.contains(&tool.value.as_str()) {
             self.unknown("S048", tool, what, &known);
@@ -128,4 +128,12 @@ impl Lowering<'_> {
         }
         Some(tool.value.clone())
     }
+}
+
+/// The tools of a fake in either era: a file may be played in both.
+fn tools_of(kind: Kind) -> Vec<&'static str> {
+    let mut names: Vec<&str> = tool_names(kind).collect();
+    let more: Vec<&str> = stateless_tool_names(kind).filter(|name| !names.contains(name)).collect();
+    names.extend(more);
+    names
 }

@@ -85,6 +85,12 @@ impl Scenario {
         })
     }
 
+    /// In which era an upstream answers a user where it is played in this pair.
+    pub fn upstream_era_of(&self, upstream: &str, user: &str, pair: Pair) -> Era {
+        let older = self.upstreams.get(upstream).is_some_and(|upstream| upstream.older_for.iter().any(|u| u == user));
+        if older { Era::Stateful } else { pair.upstream }
+    }
+
     /// Whether it asks a server directly: only a target that is a server can play it, and no hub.
     pub fn is_for_servers(&self) -> bool {
         self.upstreams.values().any(Upstream::is_server)
@@ -110,6 +116,10 @@ pub struct Upstream {
     pub service_credential: ServiceCredential,
     /// Items on one page of its lists; `None` is all of them.
     pub page: Option<usize>,
+    /// Users whom it still answers in sessions although the pair of eras says otherwise. A target is not told: it finds
+    /// out in which era such a server wants to be spoken to.
+    #[serde(default)]
+    pub older_for: Vec<String>,
     /// Where the upstream was declared.
     pub span: Span,
 }
@@ -184,6 +194,9 @@ pub struct Limits {
     /// How many sessions the target may hold at one upstream, whoever they are for.
     #[serde(default)]
     pub upstream_sessions_per_server: Option<u32>,
+    /// How many requests without a session one user may have in flight.
+    #[serde(default)]
+    pub requests_per_user: Option<u32>,
     /// How long a call may take upstream.
     pub call_timeout: Option<Duration>,
     /// How long lists and resources may be given again.

@@ -88,6 +88,7 @@ pub fn context(provision: &Provision<'_>, fixed: &super::fill::Values) -> Value 
             "call_timeout_ms": millis(limits.call_timeout),
             "cache_ms": millis(limits.cache),
             "sessions_per_user": limits.sessions_per_user,
+            "requests_per_user": limits.requests_per_user,
             "upstream_sessions_per_server": limits.upstream_sessions_per_server,
         }),
     );
