@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use http::Method;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
@@ -197,8 +196,7 @@ impl Carrier {
         if !hub.isolation.keeps(Rule::CallsRunSideBySide) && self._turn.is_none() {
             self._turn = hub.turnstile.clone().acquire_owned().await.ok();
         }
-        let response = self.errand.send(Some(&self.upstream), Method::POST, body).await?;
-        let frames = Box::new(Frames::of(response, hub.config.limits.answer));
+        let frames = Box::new(self.errand.send(&self.upstream, body).await?.frames);
         self.stage = Stage::Reading { frames, batch: VecDeque::new(), answered: false };
         Ok(())
     }

@@ -6,9 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Response, StatusCode};
-use hyper::body::Incoming;
-
 use super::{Errand, UpstreamSession, ask, cache, call, listen_on, tell, upstream_session};
 use crate::{
     downstream::Standing,
@@ -32,7 +29,7 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
         if upstream.era == Era::Stateless {
             return Ok((upstream, None));
         }
-        match open(errand, &upstream, None).await {
+        match errand.listen(&upstream, None).await {
             Ok(frames) => Ok((upstream, Some(frames))),
             Err(fault) => {
                 if fault == Fault::SessionLost {
@@ -59,18 +56,6 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     Ok(())
 }
 
-async fn open(errand: &Errand, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
-    let response: Response<Incoming> = errand.get(upstream, last).await?;
-    if response.status() != StatusCode::OK {
-        return Err(Fault::Status(response.status().as_u16()));
-    }
-    let frames = Frames::of(response, errand.hub.config.limits.answer);
-    match frames.streams() {
-        true => Ok(frames),
-        false => Err(Fault::Garbage { detail: "a listening stream that is no event stream".into() }),
-    }
-}
-
 /// One session's ear at its upstream.
 pub(super) struct Listener {
     pub(super) errand: Errand,
@@ -95,7 +80,7 @@ impl Listener {
                 }
                 tokio::time::sleep(PAUSE * 2_u32.pow(tries)).await;
                 tries += 1;
-                match open(&self.errand, &self.upstream, last.as_deref()).await {
+                match self.errand.listen(&self.upstream, last.as_deref()).await {
                     Ok(frames) => break frames,
                     Err(Fault::SessionLost) => {
                         return upstream_session::forgotten(&self.errand, &self.upstream).await;

@@ -1,6 +1,6 @@
 //! One request's way through the hub, and back.
 //!
-//! - [`errand`]: for whom, from which session and to which server.
+//! - [`errand`]: for whom, from which session and to which server; [`exchange`]: what is said there, and what comes back.
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
 //! - [`mod@call`]: a call, from its asker's id on; [`running`]: under way, to its answer, whatever happens in between.
 //! - [`steps`]: what its asker is given of it, and who carries it on.
@@ -27,6 +27,7 @@ mod call;
 mod carry;
 mod claim;
 mod errand;
+mod exchange;
 mod held;
 mod listen;
 mod listen_on;

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use http::Method;
 use serde_json::Value;
 
 use super::{Errand, UpstreamSession, bridge};
@@ -13,7 +12,7 @@ use crate::{
     config::SpokenTo,
     envelope::{Id, Kind, Message, Object},
     era::{Era, STATELESS, UNSUPPORTED_REVISION, meta},
-    upstream::{Fault, frames::Frames},
+    upstream::Fault,
 };
 
 /// How long a server may take to say in which era it wants to be spoken to.
@@ -48,9 +47,9 @@ async fn asked(errand: Errand) -> Result<Era, Fault> {
 async fn answered(errand: &Errand) -> Result<Era, Fault> {
     let question = Message::read(QUESTION).map_err(|error| Fault::Internal { detail: error.to_string() })?;
     let upstream = UpstreamSession::none_at(&errand.server);
-    let sent = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, &bridge::own_meta())).await;
+    let sent = errand.send(&upstream, meta::put_in(&question, &bridge::own_meta())).await;
     let mut frames = match sent {
-        Ok(response) => Frames::of(response, errand.hub.config.limits.answer),
+        Ok(answer) => answer.frames,
         Err(Fault::Status(400..=499)) => return Err(Fault::OtherEra),
         Err(fault) => return Err(fault),
     };

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::{Errand, UpstreamSession, Visit, upstream_session};
 use crate::{envelope::Message, era::Era, isolation::Rule, upstream::Fault};
 
@@ -37,7 +35,7 @@ pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body:
     if upstream.era == Era::Stateless {
         return Ok(());
     }
-    let passing = errand.send(Some(upstream), Method::POST, body);
+    let passing = errand.send(upstream, body);
     let limit = errand.hub.config.limits.call_timeout;
     let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
     if let Err(Fault::SessionLost) = passed {

@@ -5,8 +5,6 @@
 
 use std::collections::VecDeque;
 
-use http::Method;
-
 use super::{
     Errand, UpstreamSession, cache,
     tell::{self, BridgedEar},
@@ -89,10 +87,9 @@ pub(super) async fn own(errand: &Errand, message: &Message<'_>) -> Result<Heard,
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let token = message.progress_token();
     let upstream = UpstreamSession::none_at(&errand.server);
-    let opening = errand.send(Some(&upstream), Method::POST, message.readdressed(&wire.to_string(), token));
+    let opening = errand.send(&upstream, message.readdressed(&wire.to_string(), token));
     let limit = errand.hub.config.limits.call_timeout;
-    let response = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let mut frames = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??.frames;
     if !frames.streams() {
         let answer = tokio::time::timeout(limit, frames.next()).await.map_err(|_| Fault::TimedOut)??;
         let answer = answer.ok_or(Fault::NoAnswer)?;

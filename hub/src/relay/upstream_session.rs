@@ -3,8 +3,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use http::Method;
-
 use super::{Errand, bridge, negotiate};
 use crate::{
     config::SpokenTo,
@@ -13,11 +11,7 @@ use crate::{
     era::{Era, Meta, STATELESS, meta, results},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
-    upstream::{
-        Fault,
-        frames::Frames,
-        headers::{self, Spoken},
-    },
+    upstream::{Fault, headers::Spoken},
 };
 
 /// What the hub says after an `initialize` that no client of its own sent.
@@ -171,8 +165,7 @@ pub(super) async fn ask_stateless(errand: &Errand, method: &str, says: &Meta) ->
     let question = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
     let question = Message::read(&question).map_err(|error| Fault::Internal { detail: error.to_string() })?;
     let upstream = UpstreamSession::none_at(&errand.server);
-    let response = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, says)).await?;
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let mut frames = errand.send(&upstream, meta::put_in(&question, says)).await?.frames;
     while let Some(frame) = frames.next().await? {
         let answers = Message::read(&frame).is_ok_and(
             |message| matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)),
@@ -203,11 +196,8 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
     let id = ids.next();
     let hello =
         Message::read(&errand.session.opening).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let response = errand.send(None, Method::POST, hello.with_id(&id.to_string())).await?;
-    let given = response.headers().get(headers::SESSION).cloned();
-    let given = given.map(|id| id.to_str().map(str::to_owned)).transpose();
-    let upstream_id = given.map_err(|_| garbage("a session id that is not ASCII"))?.unwrap_or_default();
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let answer = errand.greet(hello.with_id(&id.to_string())).await?;
+    let (upstream_id, mut frames) = (answer.session()?, answer.frames);
     while let Some(frame) = frames.next().await? {
         let message = Message::read(&frame).map_err(|error| garbage(&error.to_string()))?;
         if !matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)) {
@@ -227,7 +217,7 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
             slot: Some(slot),
         });
         if errand.session.greeting == Greeting::OfTheHub {
-            errand.send(Some(&opened), Method::POST, INITIALIZED.to_owned()).await?;
+            errand.send(&opened, INITIALIZED.to_owned()).await?;
         }
         return Ok(opened);
     }
@@ -273,9 +263,9 @@ pub(crate) fn close(hub: &Arc<Hub>, session: &Arc<Session>, upstreams: Vec<Arc<U
         }
         let errand = Errand::of_owner(hub, session, &upstream.server);
         tokio::spawn(async move {
-            let closing = errand.send(Some(&upstream), Method::DELETE, String::new());
+            let closing = errand.leave(&upstream);
             match tokio::time::timeout(errand.hub.config.limits.call_timeout, closing).await {
-                Ok(Ok(_)) => {}
+                Ok(Ok(())) => {}
                 Ok(Err(fault)) => tracing::debug!(server = %upstream.server, %fault, "closing an upstream session"),
                 Err(_) => tracing::debug!(server = %upstream.server, "closing an upstream session took too long"),
             }

@@ -3,12 +3,14 @@
 //! - [`fault`]: everything that can go wrong, said without a secret.
 //! - [`client`]: HTTP without redirects, cookies, proxies or retries.
 //! - [`headers`]: credential and identity, put into every request anew.
-//! - [`frames`]: the messages of an answer, JSON or event stream.
+//! - [`answer`]: what comes back; [`frames`]: its messages, one by one, JSON or event stream.
 
+pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod frames;
 pub(crate) mod headers;
 
+pub(crate) use answer::Answer;
 pub(crate) use client::Client;
 pub(crate) use fault::Fault;

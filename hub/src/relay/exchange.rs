@@ -1,0 +1,120 @@
+//! One message to a server and what it says to it: everything that an errand can do there.
+//!
+//! Who asks is put into every message anew. What comes back is an [`Answer`], whatever the way to the server is.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::{Errand, UpstreamSession};
+use crate::{
+    config::Secret,
+    envelope::Message,
+    era::{Era, mirror},
+    isolation::Rule,
+    upstream::{
+        Answer, Fault,
+        frames::Frames,
+        headers::{self, Spoken},
+    },
+};
+
+impl Errand {
+    /// Sends the first message, before anything has been agreed.
+    pub(super) async fn greet(&self, body: String) -> Result<Answer, Fault> {
+        self.post(None, body).await
+    }
+
+    /// Sends one message in a session, or to a server that keeps none.
+    pub(super) async fn send(&self, upstream: &UpstreamSession, body: String) -> Result<Answer, Fault> {
+        self.post(Some(upstream), body).await
+    }
+
+    /// What the server tells a session outside of answers, after this event where one was seen.
+    pub(super) async fn listen(&self, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
+        let mut request = self.request(Some(upstream), Method::GET, String::new()).await?;
+        request.headers_mut().remove(CONTENT_TYPE);
+        if let Some(last) = last.and_then(|last| HeaderValue::try_from(last).ok()) {
+            request.headers_mut().insert(headers::LAST_EVENT, last);
+        }
+        let response = self.answered(request, Some(upstream)).await?;
+        if response.status() != StatusCode::OK {
+            return Err(Fault::Status(response.status().as_u16()));
+        }
+        let frames = Frames::of(response, self.hub.config.limits.answer);
+        match frames.streams() {
+            true => Ok(frames),
+            false => Err(Fault::Garbage { detail: "a listening stream that is no event stream".into() }),
+        }
+    }
+
+    /// Ends a session.
+    pub(super) async fn leave(&self, upstream: &UpstreamSession) -> Result<(), Fault> {
+        let request = self.request(Some(upstream), Method::DELETE, String::new()).await?;
+        self.answered(request, Some(upstream)).await.map(drop)
+    }
+
+    async fn post(&self, upstream: Option<&UpstreamSession>, body: String) -> Result<Answer, Fault> {
+        let request = self.request(upstream, Method::POST, body).await?;
+        let response = self.answered(request, upstream).await?;
+        Ok(Answer::of(response, self.hub.config.limits.answer))
+    }
+
+    /// A request with credential and identity, put in here for this request alone.
+    async fn request(
+        &self,
+        upstream: Option<&UpstreamSession>,
+        method: Method,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
+        let server = self.hub.server(&self.server)?;
+        let acting = self.hub.acting(&self.caller, &self.server).await?;
+        let sender = headers::Sender {
+            session: &self.session,
+            principal: &self.caller.principal,
+            client_authorization: self.authorization.as_ref(),
+        };
+        let bearer = acting.bearer.as_ref().map(Secret::reveal);
+        let spoken = upstream.map_or(Spoken::First, UpstreamSession::spoken);
+        let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
+        tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
+        let mirrored = if spoken == Spoken::Stateless { self.mirrored(&body) } else { Vec::new() };
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = server.uri.clone();
+        *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, spoken)?;
+        request.headers_mut().extend(mirrored);
+        Ok(request)
+    }
+
+    /// The headers that repeat a body, where the era has them.
+    fn mirrored(&self, body: &str) -> Vec<(HeaderName, HeaderValue)> {
+        let Ok(message) = Message::read(body) else { return Vec::new() };
+        let repeated = if message.is_call() { self.repeated.as_ref() } else { &[] };
+        mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
+    }
+
+    async fn answered(
+        &self,
+        request: Request<Full<Bytes>>,
+        upstream: Option<&UpstreamSession>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let response = self.hub.client.send(request).await?;
+        let stateless = upstream.is_some_and(|upstream| upstream.era == Era::Stateless);
+        match response.status() {
+            // In the stateless era a refusal is an answer that has a status too.
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if stateless && is_json(&response) => Ok(response),
+            StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),
+            StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
+            StatusCode::FORBIDDEN => Err(Fault::Forbidden),
+            StatusCode::NOT_FOUND if upstream.is_some() && !stateless => Err(Fault::SessionLost),
+            status => Err(Fault::Status(status.as_u16())),
+        }
+    }
+}
+
+fn is_json(response: &Response<Incoming>) -> bool {
+    let media = response.headers().get(CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().to_ascii_lowercase().starts_with(b"application/json"))
+}
