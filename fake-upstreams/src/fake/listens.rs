@@ -80,7 +80,7 @@ impl Fake {
         }
         let (write, events) = unbounded_channel();
         let listening =
-            Listening { owner: asked.caller.token.clone(), id: asked.id.clone(), wants: Filter::read(asked), write };
+            Listening { owner: asked.caller.holder(), id: asked.id.clone(), wants: Filter::read(asked), write };
         let mark = self.mint(asked.exchange, Basis::Call);
         let params =
             json!({ "notifications": listening.wants.honored(), "_meta": { SUBSCRIPTION: asked.id, "mark": mark } });
@@ -95,12 +95,14 @@ impl Fake {
     /// `burst` says more than fits anywhere.
     pub(super) fn announce_alone(&self, asked: &Asked, method: &str, text: &str) -> Result<String, String> {
         let uri = format!("note://{text}");
-        let own = |listening: &Listening| listening.owner == asked.caller.token;
+        let own = |listening: &Listening| listening.owner == asked.caller.holder();
         match method {
             "hang-up" => self.streams(own).into_iter().for_each(|exchange| self.end_listening(exchange)),
             "burst" => self.streams(own).into_iter().for_each(|exchange| self.burst(exchange)),
             UPDATED => {
-                for exchange in self.streams(|listening| listening.wants.uris.contains(&uri)) {
+                // A process knows of nobody who listens to another.
+                let here = |listening: &Listening| asked.caller.process.is_none() || own(listening);
+                for exchange in self.streams(|listening| listening.wants.uris.contains(&uri) && here(listening)) {
                     self.tell(exchange, method, json!({ "uri": uri }), BURST.1);
                 }
             }
@@ -112,7 +114,7 @@ impl Fake {
     /// Tells the streams of whoever calls that a list has changed, if they asked for it.
     pub(super) fn tell_streams(&self, asked: &Asked, method: &str) {
         let wants =
-            |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
+            |listening: &Listening| listening.owner == asked.caller.holder() && listening.wants.lists.contains(method);
         for exchange in self.streams(wants) {
             self.tell(exchange, method, json!({}), BURST.1);
         }

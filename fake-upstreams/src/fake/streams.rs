@@ -247,7 +247,8 @@ impl Fake {
         if asked.modern.is_some() {
             return self.announce_alone(asked, method, text);
         }
-        let everywhere = method == "notifications/resources/updated";
+        // A process has one session, and knows of no other.
+        let everywhere = method == "notifications/resources/updated" && asked.caller.process.is_none();
         let concerned: Vec<String> = {
             let state = self.lock();
             let sessions = state.sessions.iter().filter(|(id, _)| everywhere || **id == asked.session);
