@@ -333,6 +333,9 @@ impl Carrier {
         if fault == Fault::SessionLost {
             upstream_session::forgotten(&self.errand, &self.upstream).await;
         }
+        if fault == Fault::Died {
+            upstream_session::died(&self.errand, &self.upstream).await;
+        }
         if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
             hub.upstream_sessions.evict_named(server).await;
         }

@@ -32,8 +32,10 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
         match errand.listen(&upstream, None).await {
             Ok(frames) => Ok((upstream, Some(frames))),
             Err(fault) => {
-                if fault == Fault::SessionLost {
-                    upstream_session::forgotten(errand, &upstream).await;
+                match fault {
+                    Fault::SessionLost => upstream_session::forgotten(errand, &upstream).await,
+                    Fault::Died => upstream_session::died(errand, &upstream).await,
+                    _ => {}
                 }
                 Err(fault)
             }
@@ -71,6 +73,8 @@ impl Listener {
             match self.hear(&mut frames).await {
                 Ok(0) => {}
                 Ok(_) => tries = 0,
+                // Its client comes back, or sends something, and then there is another.
+                Err(Fault::Died) => return upstream_session::died(&self.errand, &self.upstream).await,
                 Err(fault) => tracing::debug!(server = %self.upstream.server, %fault, "a listening stream broke"),
             }
             last = frames.last_id().or(last);

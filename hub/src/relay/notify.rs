@@ -38,8 +38,10 @@ pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body:
     let passing = errand.send(upstream, body);
     let limit = errand.hub.config.limits.call_timeout;
     let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
-    if let Err(Fault::SessionLost) = passed {
-        upstream_session::forgotten(errand, upstream).await;
+    match passed {
+        Err(Fault::SessionLost) => upstream_session::forgotten(errand, upstream).await,
+        Err(Fault::Died) => upstream_session::died(errand, upstream).await,
+        _ => {}
     }
     passed.map(drop)
 }

@@ -3,7 +3,7 @@
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 
-use super::{Fault, frames::Frames, headers};
+use super::{Fault, frames::Frames, headers, stdio::Lines};
 
 /// An answer, as far as it has come.
 #[derive(Debug)]
@@ -17,6 +17,16 @@ impl Answer {
     /// Begins to read. `limit` is the largest message, in bytes.
     pub(crate) fn of(response: Response<Incoming>, limit: usize) -> Self {
         Self { session: response.headers().get(headers::SESSION).cloned(), frames: Frames::of(response, limit) }
+    }
+
+    /// What a child says to it.
+    pub(crate) fn spoken(lines: Lines) -> Self {
+        Self { session: None, frames: Frames::spoken(lines) }
+    }
+
+    /// Of what is only accepted.
+    pub(crate) fn nothing() -> Self {
+        Self { session: None, frames: Frames::nothing() }
     }
 
     /// The id of the session that was opened with it; empty where none was, or none that has a name.

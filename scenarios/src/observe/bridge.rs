@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     scenario::{
-        model::{Actor, Limits, Pair, Scenario, ServiceCredential, Upstream, User},
+        model::{Actor, Limits, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
         source::{Source, Span, Spanned},
     },
     trace::{
@@ -182,6 +182,7 @@ fn nothing_played<'n>(users: IndexMap<String, User>, upstreams: impl Iterator<It
             kind: String::new(),
             service_credential: ServiceCredential::Absent,
             page: None,
+            transport: Transport::Http,
             span: Span::default(),
         };
         (name.clone(), upstream)

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use super::{
     super::{
         grammar,
-        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Upstream, User},
+        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
         source::Spanned,
         tree::{Node, Value},
     },
@@ -275,7 +275,8 @@ impl Lowering<'_> {
                 for name in self.texts(node, "an upstream") {
                     let kind = self.kind(name.clone());
                     let service_credential = ServiceCredential::Absent;
-                    let upstream = Upstream { kind, service_credential, page: None, span: name.span };
+                    let transport = Transport::default();
+                    let upstream = Upstream { kind, service_credential, page: None, transport, span: name.span };
                     upstreams.insert(name.value, upstream);
                 }
             }
@@ -301,7 +302,8 @@ impl Lowering<'_> {
 
     fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
         let service_credential = ServiceCredential::Absent;
-        let mut upstream = Upstream { kind: name.value.clone(), service_credential, page: None, span: name.span };
+        let (transport, kind) = (Transport::default(), name.value.clone());
+        let mut upstream = Upstream { kind, service_credential, page: None, transport, span: name.span };
         let mut kind = name.clone();
         if node.value != Value::Null
             && let Some(mut fields) = self.map(node, "an upstream")
@@ -316,6 +318,10 @@ impl Lowering<'_> {
                     &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)],
                 )
             });
+            let transport = fields.take("transport").and_then(|node| {
+                self.word(node, "transport", &[("http", Transport::Http), ("stdio", Transport::Stdio)])
+            });
+            upstream.transport = transport.unwrap_or_default();
             let page = fields.take("page").and_then(|node| self.count(node, "`page`"));
             upstream.page = page.and_then(|page| usize::try_from(page).ok()).filter(|page| *page > 0);
             upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
