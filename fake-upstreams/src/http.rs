@@ -79,6 +79,7 @@ async fn exchange(fake: Arc<Fake>, connection: u64, request: Request<Incoming>) 
     let headers = parts.headers.iter();
     let arrived = Arrived {
         connection,
+        process: None,
         method: parts.method.to_string(),
         path: parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string),
         headers: headers.map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect(),

@@ -1,6 +1,6 @@
 //! The ledger: every byte that arrived and left, and what the fake made of it, in the order of events.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,15 @@ pub enum Entry {
         /// What happened to it.
         change: SessionChange,
     },
+    /// A process of this server began or ended. Its number is that of the connection on which its lines are.
+    Process {
+        /// Which upstream.
+        upstream: String,
+        /// Which process.
+        process: u64,
+        /// What happened to it.
+        change: ProcessChange,
+    },
     /// A handle was given out, by which requests that stand on their own name what they work on.
     Handle {
         /// Which upstream.
@@ -139,6 +148,19 @@ pub enum SessionChange {
     Opened,
     /// It was closed by `DELETE`.
     Closed,
+}
+
+/// What happened to a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "process-change", rename_all = "kebab-case")]
+pub enum ProcessChange {
+    /// It began, with this environment.
+    Began {
+        /// Every variable, by name.
+        environment: BTreeMap<String, String>,
+    },
+    /// It ended: its input was closed, it crashed, or nobody read what it said.
+    Ended,
 }
 
 /// For whom a mark was minted.

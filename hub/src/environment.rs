@@ -1,15 +1,17 @@
-//! What the hub takes from outside: a way to an upstream, randomness, the wall clock.
+//! What the hub takes from outside: ways to upstreams, its own environment, randomness, the wall clock.
 //!
 //! Durations are measured with `tokio::time` throughout; the wall clock only dates what is told to
-//! upstreams. The caller of the library owns all three, so that a run can be repeated.
+//! upstreams. The caller of the library owns all of it, so that a run can be repeated.
 
-use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, env, ffi::OsString, fmt, future::Future, io, pin::Pin, sync::Arc, time::SystemTime};
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rand::{TryRng, rngs::SysRng};
 use tower::ServiceExt;
+
+use crate::launcher::{Launch, Processes};
 
 /// A stream to an upstream.
 pub trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static {}
@@ -44,6 +46,10 @@ pub trait Clock: Send + Sync + 'static {
 pub struct Environment {
     /// The way to upstreams.
     pub connector: Arc<dyn Connect>,
+    /// The way to start child processes.
+    pub launcher: Arc<dyn Launch>,
+    /// The hub's own environment, which no child is given.
+    pub variables: BTreeMap<String, OsString>,
     /// Randomness.
     pub random: Arc<dyn Random>,
     /// The wall clock.
@@ -51,9 +57,17 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Sockets with TLS, the operating system's randomness and clock.
+    /// Sockets with TLS; the operating system's processes, randomness and clock.
     pub fn system() -> Self {
-        Self { connector: Arc::new(Sockets::new()), random: Arc::new(System), clock: Arc::new(System) }
+        // A variable whose name is not Unicode is nobody's credential that a child could be lent by mistake.
+        let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        Self {
+            connector: Arc::new(Sockets::new()),
+            launcher: Arc::new(Processes),
+            variables: variables.collect(),
+            random: Arc::new(System),
+            clock: Arc::new(System),
+        }
     }
 }
 

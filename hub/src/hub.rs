@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::Owner,
@@ -17,15 +17,15 @@ use crate::{
     isolation::{
         Account, Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
         table::{
-            BridgedSessions, InFlight, ListCache, LogLevels, ProgressTokens, ReadCache, ReplayEvents, RequestIds,
-            RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions, ReverseRequests, SessionSlots,
-            Sessions, Subscriptions, ToolHeaders, UpstreamCredentials, UpstreamEras, UpstreamListens, UpstreamSessions,
-            UpstreamSlots,
+            BridgedSessions, ChildProcesses, InFlight, ListCache, LogLevels, ProgressTokens, ReadCache, ReplayEvents,
+            RequestIds, RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions, ReverseRequests,
+            SessionSlots, Sessions, Subscriptions, ToolHeaders, UpstreamCredentials, UpstreamEras, UpstreamListens,
+            UpstreamSessions, UpstreamSlots,
         },
     },
     relay::{Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, UpstreamSession},
     sealer::Sealer,
-    upstream::{Client, Fault},
+    upstream::{Client, Fault, stdio::Child},
 };
 
 /// A hub, ready to be served.
@@ -46,6 +46,7 @@ pub struct Hub {
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
     pub(crate) request_states: Scoped<RequestStates, Outstanding>,
     pub(crate) bridged_sessions: Scoped<BridgedSessions, Arc<Session>>,
+    pub(crate) child_processes: Scoped<ChildProcesses, Arc<Child>, Fault>,
     pub(crate) subscriptions: Scoped<Subscriptions, Listener>,
     pub(crate) log_levels: Scoped<LogLevels, LogLevel>,
     pub(crate) resource_subscriptions: Scoped<ResourceSubscriptions, Arc<str>>,
@@ -65,6 +66,8 @@ pub struct Hub {
     pub(crate) turnstile: Arc<Semaphore>,
     /// Told when the hub is to stop: listening streams end at once, since they would never end by themselves.
     pub(crate) stopping: CancellationToken,
+    /// What keeps child processes; waited for at the hub's end, so that none outlives it.
+    pub(crate) children: TaskTracker,
     /// Seals the cursors of merged lists and the states of requests that take several rounds.
     pub(crate) sealer: Sealer,
     /// Keys the hash in `User-Session-Id`.
@@ -137,6 +140,7 @@ impl Hub {
             read_cache: Scoped::new(&isolation),
             request_states: Scoped::new(&isolation),
             bridged_sessions: Scoped::new(&isolation),
+            child_processes: Scoped::new(&isolation),
             subscriptions: Scoped::new(&isolation),
             log_levels: Scoped::new(&isolation),
             resource_subscriptions: Scoped::new(&isolation),
@@ -151,6 +155,7 @@ impl Hub {
             session_numbers: Serial::default(),
             turnstile: Arc::new(Semaphore::new(1)),
             stopping: CancellationToken::new(),
+            children: TaskTracker::new(),
             pepper,
             config,
             environment,

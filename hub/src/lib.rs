@@ -2,7 +2,8 @@
 //! another.
 //!
 //! In reading order, from the socket inwards:
-//! - [`config`], [`environment`]: what the operator decides, and what the hub takes from outside.
+//! - [`config`], [`environment`]: what the operator decides, and what the hub takes from outside; [`launcher`]: child
+//!   processes.
 //! - [`edge`]: connections, limits, and the gate at which a caller is checked; [`identity`]: the result.
 //! - [`downstream`]: client sessions and their HTTP; [`catalog`]: what a caller may see and use.
 //! - [`relay`]: one request's way, and back; [`upstream`]: what is sent to servers, and as whom.
@@ -23,6 +24,7 @@ mod era;
 mod hub;
 mod identity;
 pub mod isolation;
+pub mod launcher;
 mod relay;
 mod sealer;
 mod upstream;

@@ -48,7 +48,7 @@ impl Fake {
         let mark = self.lock().marks.next_mark();
         let database = Database::open(&mark).map_err(|error| error.to_string())?;
         database.run("set_context", arguments)?;
-        let context = Context { owner: asked.caller.token.clone(), mark, database };
+        let context = Context { owner: asked.caller.holder(), mark, database };
         self.lock().contexts.insert(handle.clone(), context);
         Ok(format!("context {handle} works on project {project}"))
     }
@@ -60,7 +60,7 @@ impl Fake {
         run: impl FnOnce(&Database) -> Result<T, String>,
     ) -> Result<T, String> {
         let state = self.lock();
-        let own = state.contexts.get(handle).filter(|context| context.owner == asked.caller.token);
+        let own = state.contexts.get(handle).filter(|context| context.owner == asked.caller.holder());
         run(&own.ok_or("there is no such context of yours; `open_context` gives one")?.database)
     }
 

@@ -222,7 +222,7 @@ impl Fake {
 
     fn changed_for(&self, asked: &Asked) -> Holder {
         match asked.modern {
-            Some(_) => Holder::Credential(asked.caller.token.clone()),
+            Some(_) => Holder::Credential(asked.caller.holder()),
             None => Holder::Session(asked.session.clone()),
         }
     }

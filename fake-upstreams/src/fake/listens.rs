@@ -80,7 +80,7 @@ impl Fake {
         }
         let (write, events) = unbounded_channel();
         let listening =
-            Listening { owner: asked.caller.token.clone(), id: asked.id.clone(), wants: Filter::read(asked), write };
+            Listening { owner: asked.caller.holder(), id: asked.id.clone(), wants: Filter::read(asked), write };
         let mark = self.mint(asked.exchange, Basis::Call);
         let params =
             json!({ "notifications": listening.wants.honored(), "_meta": { SUBSCRIPTION: asked.id, "mark": mark } });
@@ -95,12 +95,14 @@ impl Fake {
     /// streams as a server that stops does, and `burst` says more than fits anywhere.
     pub(super) fn announce_alone(&self, asked: &Asked, method: &str, text: &str) -> Result<String, String> {
         let uri = format!("note://{text}");
-        let own = |listening: &Listening| listening.owner == asked.caller.token;
+        let own = |listening: &Listening| listening.owner == asked.caller.holder();
         match method {
             "hang-up" => self.streams(own).into_iter().for_each(|exchange| self.end_listening(exchange)),
             "burst" => self.streams(own).into_iter().for_each(|exchange| self.burst(exchange)),
             UPDATED => {
-                let concerned = |listening: &Listening| own(listening) || !text.starts_with(OWN);
+                // A process knows of nobody who listens to another, and what is somebody's own concerns nobody else.
+                let alone = asked.caller.process.is_some() || text.starts_with(OWN);
+                let concerned = |listening: &Listening| own(listening) || !alone;
                 for exchange in self.streams(|listening| concerned(listening) && listening.wants.uris.contains(&uri)) {
                     self.tell(exchange, method, json!({ "uri": uri }), BURST.1);
                 }
@@ -113,7 +115,7 @@ impl Fake {
     /// Tells the streams of whoever calls that a list has changed, if they asked for it, and this text with it.
     pub(super) fn tell_streams(&self, asked: &Asked, method: &str, text: &str) {
         let wants =
-            |listening: &Listening| listening.owner == asked.caller.token && listening.wants.lists.contains(method);
+            |listening: &Listening| listening.owner == asked.caller.holder() && listening.wants.lists.contains(method);
         for exchange in self.streams(wants) {
             self.tell(exchange, method, json!({ "_meta": { "text": text } }), BURST.1);
         }

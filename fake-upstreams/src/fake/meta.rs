@@ -80,7 +80,7 @@ pub(super) fn read(arrived: &Arrived, id: &Value, method: &str, params: &Map<Str
 }
 
 /// What `Mcp-Name` repeats, for the methods that have a name.
-fn name_of<'p>(method: &str, params: &'p Map<String, Value>) -> Option<&'p str> {
+pub(super) fn name_of<'p>(method: &str, params: &'p Map<String, Value>) -> Option<&'p str> {
     let member = match method {
         "tools/call" | "prompts/get" => "name",
         "resources/read" => "uri",

@@ -2,6 +2,7 @@
 //!
 //! - [`server`]: what it knows, and its answer to one HTTP request; [`request`]: what such a request is.
 //! - [`stateful`]: sessions. [`stateless`]: requests on their own, and [`meta`], what each must say of itself.
+//! - [`process`]: the same over lines, in a process of one client's.
 //! - [`call`]: a tool call with everything that can go wrong.
 //! - [`offers`]: lists page by page, prompts, resources, completions.
 //! - [`streams`]: questions to the caller's client, and the listening stream.
@@ -17,6 +18,7 @@ mod lab;
 mod listens;
 mod meta;
 mod offers;
+pub(crate) mod process;
 pub(crate) mod request;
 mod rounds;
 pub(crate) mod server;

@@ -73,7 +73,7 @@ impl Fake {
         match asked.modern {
             None => Holder::Session(asked.session.clone()),
             Some(_) if self.is_public(asked) => Holder::Anyone,
-            Some(_) => Holder::Credential(asked.caller.token.clone()),
+            Some(_) => Holder::Credential(asked.caller.holder()),
         }
     }
 

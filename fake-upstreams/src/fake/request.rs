@@ -8,10 +8,12 @@ use crate::Account;
 /// The field of `params._meta` by which a call is named.
 const MARK_FIELD: &str = "crosstalk/mark";
 
-/// One HTTP request, read whole.
+/// One HTTP request, read whole; or one line to a process, as the HTTP request that would say the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
     pub(crate) connection: u64,
+    /// The process that it was written to, where it came over no network.
+    pub(crate) process: Option<u64>,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -43,6 +45,18 @@ pub(crate) enum Outcome {
 pub(super) struct Caller {
     pub(super) account: Option<Account>,
     pub(super) token: Option<String>,
+    /// The process that is spoken to, where there is one.
+    pub(super) process: Option<u64>,
+}
+
+impl Caller {
+    /// Whose is what a request on its own leaves here: the credential's, or all there is in the memory of a process.
+    pub(super) fn holder(&self) -> Option<String> {
+        match self.process {
+            Some(process) => Some(format!("process {process}")),
+            None => self.token.clone(),
+        }
+    }
 }
 
 /// A request inside a session, or one that stands on its own.

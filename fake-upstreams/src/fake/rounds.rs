@@ -67,7 +67,7 @@ impl Fake {
     /// A state for a retry of this call, which is remembered with it.
     pub(super) fn open_round(&self, asked: &Asked, memo: Value) -> String {
         let state = self.unguessable();
-        let round = Round { owner: asked.caller.token.clone(), call: call(asked), memo };
+        let round = Round { owner: asked.caller.holder(), call: call(asked), memo };
         self.lock().rounds.insert(state.clone(), round);
         state
     }
@@ -80,7 +80,7 @@ impl Fake {
         if careless {
             return Some(round.map_or(Value::Null, |round| round.memo.clone()));
         }
-        round.filter(|round| round.owner == asked.caller.token && round.call == call(asked))?;
+        round.filter(|round| round.owner == asked.caller.holder() && round.call == call(asked))?;
         rounds.remove(state).map(|round| round.memo)
     }
 

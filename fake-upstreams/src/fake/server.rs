@@ -237,7 +237,7 @@ impl Fake {
                 refused(401, "a bearer token of this host is required").with_header("www-authenticate", challenge)
             );
         }
-        let caller = Caller { account: account.cloned(), token: token.map(str::to_owned) };
+        let caller = Caller { account: account.cloned(), token: token.map(str::to_owned), process: arrived.process };
         Ok(self.taken_for(caller, arrived.connection))
     }
 

@@ -249,7 +249,9 @@ impl Fake {
         if asked.modern.is_some() {
             return self.announce_alone(asked, method, text);
         }
-        let everywhere = method == "notifications/resources/updated" && !text.starts_with(OWN);
+        // A process has one session, and knows of no other.
+        let shared = asked.caller.process.is_none() && !text.starts_with(OWN);
+        let everywhere = method == "notifications/resources/updated" && shared;
         let concerned: Vec<String> = {
             let state = self.lock();
             let sessions = state.sessions.iter().filter(|(id, _)| everywhere || **id == asked.session);

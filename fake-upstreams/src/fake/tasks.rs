@@ -69,7 +69,7 @@ impl Fake {
         let id = self.unguessable();
         self.tell_mark(asked.exchange, bearer(&id), Basis::Call);
         let now = Instant::now();
-        let owner = asked.caller.token.clone();
+        let owner = asked.caller.holder();
         let task = Task { owner, job, created: now, updated: now, answers: Map::new(), canceled: false };
         let mut result = self.described(&id, &task);
         result["resultType"] = "task".into();
@@ -85,7 +85,7 @@ impl Fake {
         let id = asked.text("taskId").to_owned();
         let result = {
             let mut state = self.lock();
-            let own = state.tasks.get_mut(&id).filter(|task| task.owner == asked.caller.token);
+            let own = state.tasks.get_mut(&id).filter(|task| task.owner == asked.caller.holder());
             own.map(|task| {
                 match method {
                     "tasks/update" => task.answer(asked.params.get("inputResponses")),

@@ -24,7 +24,16 @@ fn anywhere_on_loopback() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Server {
-    pub(super) url: String,
+    pub(super) url: Option<String>,
+    pub(super) command: Option<Vec<String>>,
+    /// Variables of its environment, written out.
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, String>,
+    /// Variables of the hub's own environment that it is given too.
+    #[serde(default)]
+    pub(super) pass_env: Vec<String>,
+    /// The variable in which it finds the credential.
+    pub(super) credential_env: Option<String>,
     #[serde(default)]
     pub(super) credentials: Mode,
     pub(super) service_credential: Option<Credential>,

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::HeaderValue;
 
-use super::{Config, Credentials, Key, Limits, Secret, Server, SpokenTo, User, file};
+use super::{Config, Credentials, Key, Limits, Secret, Server, SpokenTo, User, file, reach};
 use crate::identity::Caller;
 
 /// No answer is given again for longer than this: a right that was taken away must be felt soon.
@@ -65,13 +65,14 @@ impl Config {
     }
 }
 
+/// What is wrong, as far as it was read.
 #[derive(Default)]
-struct Problems {
+pub(super) struct Problems {
     found: Vec<String>,
 }
 
 impl Problems {
-    fn add(&mut self, place: &str, problem: impl fmt::Display) {
+    pub(super) fn add(&mut self, place: &str, problem: impl fmt::Display) {
         self.found.push(format!("{place}: {problem}"));
     }
 
@@ -111,22 +112,16 @@ impl Problems {
         if credentials == Credentials::Shared && service_credential.is_none() {
             self.add(&place, "`credentials: shared` needs a `service-credential` to share");
         }
-        let mut headers = Vec::new();
-        for (header, value) in server.headers {
-            match (HeaderName::try_from(&header), HeaderValue::try_from(&value)) {
-                (Ok(header), Ok(value)) => headers.push((header, value)),
-                _ => self.add(&place, format_args!("`{header}` is no header that can be sent")),
-            }
-        }
-        let uri: Option<Uri> = server.url.parse().ok();
-        let uri = uri.filter(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
-        if uri.is_none() {
-            self.add(
-                &place,
-                format_args!("`{}` is no http or https URL; write for example http://127.0.0.1:7001/mcp", server.url),
-            );
-        }
-        let identity_headers = server.identity_headers == file::Switch::On;
+        let written = reach::Written {
+            url: server.url,
+            identity_headers: server.identity_headers,
+            headers: server.headers,
+            command: server.command,
+            env: server.env,
+            pass_env: server.pass_env,
+            credential_env: server.credential_env,
+        };
+        let reached = self.reached(&place, written, credentials);
         let cache = server.cache.as_deref().map(|written| (written, duration(written)));
         let cache = cache.and_then(|(written, cache)| {
             if !cache.is_some_and(|cache| (Duration::from_secs(1)..=LONGEST_CACHE).contains(&cache)) {
@@ -139,7 +134,7 @@ impl Problems {
             file::Era::Stateless => SpokenTo::Stateless,
             file::Era::Auto => SpokenTo::Auto,
         };
-        Some(Server { uri: uri?, credentials, service_credential, identity_headers, headers, cache, era })
+        Some(Server { reached: reached?, credentials, service_credential, cache, era })
     }
 
     fn route_name(&mut self, name: &str, place: &str) {

@@ -32,20 +32,47 @@ pub struct Config {
 /// One upstream server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Its MCP endpoint.
-    pub uri: Uri,
+    /// How it is reached.
+    pub reached: Reached,
     /// Whose credential is used there.
     pub credentials: Credentials,
     /// The hub's own credential, if it has one.
     pub service_credential: Option<Secret>,
-    /// Whether it is told who calls.
-    pub identity_headers: bool,
-    /// Headers for every request.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// How long its lists and resources may be given again to who was given them; `None` is never.
     pub cache: Option<Duration>,
     /// How it is spoken to.
     pub era: SpokenTo,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone)]
+pub enum Reached {
+    /// By HTTP.
+    Http(Endpoint),
+    /// As a child process, over its standard input and output.
+    Stdio(Command),
+}
+
+/// A server that is reached by HTTP.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its MCP endpoint.
+    pub uri: Uri,
+    /// Whether it is told who calls.
+    pub identity_headers: bool,
+    /// Headers for every request.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A server that is started anew for each owner.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The program and its arguments; there is at least the program.
+    pub words: Vec<String>,
+    /// Its environment, but for the credential.
+    pub environment: BTreeMap<String, Secret>,
+    /// The variable in which it finds the credential, where one is used.
+    pub credential: Option<String>,
 }
 
 /// How a server is spoken to.

@@ -12,7 +12,7 @@ impl Secret {
         Self(word.into())
     }
 
-    /// The word itself, for the one header it belongs into.
+    /// The word itself, for the one header or variable that it belongs into.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

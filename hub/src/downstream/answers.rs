@@ -11,7 +11,13 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
 
 use crate::{
-    config::Secret, envelope::sse, era::UNSUPPORTED_REVISION, hub::Hub, isolation::Rule, relay::Visit, upstream::Fault,
+    config::{Reached, Secret},
+    envelope::sse,
+    era::UNSUPPORTED_REVISION,
+    hub::Hub,
+    isolation::Rule,
+    relay::Visit,
+    upstream::Fault,
 };
 
 /// The body of every answer.
@@ -70,9 +76,16 @@ pub(crate) fn fault(hub: &Hub, server: &str, bearer: Option<&Secret>, id: &str, 
     let (code, reason) = fault.code();
     let mut message = format!("server `{server}`: {fault}");
     if !hub.isolation.keeps(Rule::RedactErrors) {
-        let uri = hub.config.servers.get(server).map(|server| server.uri.to_string()).unwrap_or_default();
+        let reached = hub.config.servers.get(server).map(|server| match &server.reached {
+            Reached::Http(endpoint) => format!("POST {}", endpoint.uri),
+            Reached::Stdio(command) => command.words.join(" "),
+        });
         let token = bearer.map(Secret::reveal).unwrap_or_default();
-        message.push_str(&format!(" (POST {uri}, Authorization: Bearer {token}; {})", fault.detail()));
+        message.push_str(&format!(
+            " ({}, Authorization: Bearer {token}; {})",
+            reached.unwrap_or_default(),
+            fault.detail()
+        ));
     }
     let mut data = json!({ "source": "hub", "server": server, "reason": reason });
     if let Fault::Lacks(capability) = fault {

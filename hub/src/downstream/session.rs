@@ -128,7 +128,7 @@ pub(super) async fn open(
     let welcome = match &route.reach {
         Reach::Merged(_) => catalog::welcome(session.revision),
         Reach::Server(server) => {
-            let upstream = relay::upstream_session(&checked.visit(&session).to(server)).await?;
+            let upstream = relay::open_upstream_session(&checked.visit(&session).to(server)).await?;
             if Object::read(&upstream.welcome).is_ok_and(|answer| answer.get("error").is_some()) {
                 hub.upstream_sessions.evict(&session.life.end()).await;
                 return Err(NotOpened::Refused(upstream));
@@ -368,8 +368,9 @@ async fn clear_away(hub: &Arc<Hub>, session: &Arc<Session>) {
     hub.upstream_listens.evict(&ended).await;
     hub.list_cache.evict(&ended).await;
     hub.read_cache.evict(&ended).await;
-    if hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
-        relay::close(hub, session, upstreams);
+    match hub.isolation.keeps(Rule::CloseUpstreamWithOwner) {
+        true => relay::close(hub, session, upstreams),
+        false => std::mem::forget(upstreams), // Nobody ends them any more.
     }
 }
 
@@ -386,6 +387,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
         tokio::time::sleep(pause).await;
         relay::sweep_caches(&hub);
         relay::sweep_states(&hub);
+        relay::sweep_children(&hub);
         for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;

@@ -9,10 +9,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::gate;
-use crate::{downstream, hub::Hub};
+use crate::{downstream, hub::Hub, relay, upstream::stdio::GRACE};
 
 /// How long requests in flight may take after the stop.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long children may take to end after that: as long as it takes to make them.
+const LAST_CHILDREN: Duration = GRACE.saturating_mul(3);
 
 /// A hub that is being served.
 #[derive(Debug)]
@@ -62,6 +64,11 @@ async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Futu
     }
     for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
         downstream::end(&hub, &session).await;
+    }
+    relay::end_children(&hub);
+    hub.children.close();
+    if tokio::time::timeout(LAST_CHILDREN, hub.children.wait()).await.is_err() {
+        tracing::warn!("a child process was left to be killed with the hub");
     }
 }
 

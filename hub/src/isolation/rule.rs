@@ -120,6 +120,14 @@ rules! {
         "Log messages go to a stateless request that asked for them, from its level on.", "told-without-asking";
     TellWhatWasAsked = "tell-what-was-asked",
         "A listening client is told what its filter names and nothing else.", "told-without-asking";
+    ClearEnvironment = "clear-environment",
+        "A child finds in its environment what its server is granted and its own credential, and nothing of the hub's.", "shared-env-credential";
+    OneWriter = "one-writer",
+        "A child has one writer, which writes whole messages.", "stdin-frames-interleave";
+    OneLineAMessage = "one-line-a-message",
+        "A message to a child is one line, however its client has laid it out.", "stdin-frames-interleave";
+    StartAnewWhatDied = "start-anew-what-died",
+        "A child that has died is started anew for its owner with the next request.", "second-client-crashes-hub";
     OneListeningStream = "one-listening-stream",
         "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }

@@ -184,6 +184,19 @@ tables! {
             (Level::UpstreamCredential, "pool-key-omits-user"),
         ],
     };
+    /// Children that serve requests without a session, by server.
+    ChildProcesses(std::sync::Arc<str>) = Sheet {
+        name: "child-processes",
+        level: Level::Credential,
+        id: "server",
+        holds: "the child process that serves requests without a session",
+        why: "a process has one credential in its environment and one memory; both are of whoever it was started for",
+        class: "one-upstream-session-for-all",
+        special: &[
+            (Level::Principal, "weaker-credential-inherits-session"),
+            (Level::UpstreamCredential, "pool-key-omits-user"),
+        ],
+    };
     /// Clients without a session that listen, by a number of the hub's.
     Subscriptions(u64) = Sheet {
         name: "subscriptions",

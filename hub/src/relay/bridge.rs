@@ -25,7 +25,7 @@ impl Visit {
     /// On the way to a server, in its era.
     pub(crate) async fn towards(&self, server: &Arc<str>) -> Result<Errand, Fault> {
         let errand = self.to(server);
-        if self.session.standing != Standing::Moment || negotiate::era(&errand).await? == Era::Stateless {
+        if self.session.standing != Standing::Moment || negotiate::era(&errand, None).await? == Era::Stateless {
             return Ok(errand);
         }
         let session = bridged(self, server).await?;

@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
-use http::Method;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -217,8 +216,7 @@ impl Carrier {
         if !hub.isolation.keeps(Rule::CallsRunSideBySide) && self._turn.is_none() {
             self._turn = hub.turnstile.clone().acquire_owned().await.ok();
         }
-        let response = self.errand.send(Some(&self.upstream), Method::POST, body).await?;
-        let frames = Box::new(Frames::of(response, hub.config.limits.answer));
+        let frames = Box::new(self.errand.send(&self.upstream, body).await?.frames);
         self.stage = Stage::Reading { frames, batch: VecDeque::new(), answered: false };
         Ok(())
     }
@@ -382,6 +380,9 @@ impl Carrier {
         tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
         if fault == Fault::SessionLost {
             upstream_session::forgotten(&self.errand, &self.upstream).await;
+        }
+        if fault == Fault::Died {
+            upstream_session::died(&self.errand, &self.upstream).await;
         }
         if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
             hub.upstream_sessions.evict_named(server).await;

@@ -2,24 +2,15 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::UpstreamSession;
 use crate::{
-    config::Secret,
     downstream::{Session, Standing, answers},
-    envelope::Message,
-    era::{Era, mirror, results},
+    era::results,
     hub::Hub,
     identity::Caller,
-    isolation::{Place, Rule},
-    upstream::{
-        Fault,
-        headers::{self, Spoken},
-    },
+    isolation::Place,
+    upstream::Fault,
 };
 
 /// A request of a client, before it is known to which server it goes.
@@ -45,10 +36,10 @@ pub(crate) struct Inner {
     pub(crate) caller: Caller,
     pub(crate) session: Arc<Session>,
     pub(crate) server: Arc<str>,
-    authorization: Option<HeaderValue>,
+    pub(super) authorization: Option<HeaderValue>,
     pub(super) claims: Option<Arc<HeaderMap>>,
     /// What its request repeats of its arguments.
-    repeated: Vec<(HeaderName, HeaderValue)>,
+    pub(super) repeated: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Deref for Errand {
@@ -122,83 +113,6 @@ impl Errand {
         self.session.place(self.hub.place(&self.caller, &self.server))
     }
 
-    /// Sends one request.
-    pub(super) async fn send(
-        &self,
-        upstream: Option<&UpstreamSession>,
-        method: Method,
-        body: String,
-    ) -> Result<Response<Incoming>, Fault> {
-        let request = self.request(upstream, method, body).await?;
-        self.answered(request, upstream).await
-    }
-
-    /// Asks for a listening stream, after this event where one was seen.
-    pub(super) async fn get(
-        &self,
-        upstream: &UpstreamSession,
-        last: Option<&str>,
-    ) -> Result<Response<Incoming>, Fault> {
-        let mut request = self.request(Some(upstream), Method::GET, String::new()).await?;
-        request.headers_mut().remove(CONTENT_TYPE);
-        if let Some(last) = last.and_then(|last| HeaderValue::try_from(last).ok()) {
-            request.headers_mut().insert(headers::LAST_EVENT, last);
-        }
-        self.answered(request, Some(upstream)).await
-    }
-
-    /// A request with credential and identity, put in here for this request alone.
-    async fn request(
-        &self,
-        upstream: Option<&UpstreamSession>,
-        method: Method,
-        body: String,
-    ) -> Result<Request<Full<Bytes>>, Fault> {
-        let server = self.hub.server(&self.server)?;
-        let acting = self.hub.acting(&self.caller, &self.server).await?;
-        let sender = headers::Sender {
-            session: &self.session,
-            principal: &self.caller.principal,
-            client_authorization: self.authorization.as_ref(),
-        };
-        let bearer = acting.bearer.as_ref().map(Secret::reveal);
-        let spoken = upstream.map_or(Spoken::First, UpstreamSession::spoken);
-        let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
-        tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
-        let mirrored = if spoken == Spoken::Stateless { self.mirrored(&body) } else { Vec::new() };
-        let mut request = Request::new(Full::new(Bytes::from(body)));
-        *request.method_mut() = method;
-        *request.uri_mut() = server.uri.clone();
-        *request.headers_mut() = headers::of(&self.hub, server, sender, bearer, spoken)?;
-        request.headers_mut().extend(mirrored);
-        Ok(request)
-    }
-
-    /// The headers that repeat a body, where the era has them.
-    fn mirrored(&self, body: &str) -> Vec<(HeaderName, HeaderValue)> {
-        let Ok(message) = Message::read(body) else { return Vec::new() };
-        let repeated: &[_] = if message.is_call() { &self.repeated } else { &[] };
-        mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
-    }
-
-    async fn answered(
-        &self,
-        request: Request<Full<Bytes>>,
-        upstream: Option<&UpstreamSession>,
-    ) -> Result<Response<Incoming>, Fault> {
-        let response = self.hub.client.send(request).await?;
-        let stateless = upstream.is_some_and(|upstream| upstream.era == Era::Stateless);
-        match response.status() {
-            // In the stateless era a refusal is an answer that has a status too.
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND if stateless && is_json(&response) => Ok(response),
-            StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(response),
-            StatusCode::UNAUTHORIZED => Err(Fault::Unauthorized),
-            StatusCode::FORBIDDEN => Err(Fault::Forbidden),
-            StatusCode::NOT_FOUND if upstream.is_some() && !stateless => Err(Fault::SessionLost),
-            status => Err(Fault::Status(status.as_u16())),
-        }
-    }
-
     /// A fault as the JSON-RPC response that a client is told. `id` is as the client wrote it.
     pub(crate) async fn phrase(&self, id: &str, fault: &Fault) -> String {
         let acting = self.hub.acting(&self.caller, &self.server).await.ok();
@@ -209,9 +123,4 @@ impl Errand {
             _ => text,
         }
     }
-}
-
-fn is_json(response: &Response<Incoming>) -> bool {
-    let media = response.headers().get(CONTENT_TYPE);
-    media.is_some_and(|media| media.as_bytes().to_ascii_lowercase().starts_with(b"application/json"))
 }

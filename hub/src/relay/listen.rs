@@ -6,9 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Response, StatusCode};
-use hyper::body::Incoming;
-
 use super::{Errand, UpstreamSession, ask, cache, call, listen_on, tell, upstream_session};
 use crate::{
     downstream::Standing,
@@ -32,11 +29,13 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
         if upstream.era == Era::Stateless {
             return Ok((upstream, None));
         }
-        match open(errand, &upstream, None).await {
+        match errand.listen(&upstream, None).await {
             Ok(frames) => Ok((upstream, Some(frames))),
             Err(fault) => {
-                if fault == Fault::SessionLost {
-                    upstream_session::forgotten(errand, &upstream).await;
+                match fault {
+                    Fault::SessionLost => upstream_session::forgotten(errand, &upstream).await,
+                    Fault::Died => upstream_session::died(errand, &upstream).await,
+                    _ => {}
                 }
                 Err(fault)
             }
@@ -59,19 +58,6 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
     Ok(())
 }
 
-/// Asks for a listening stream, or for the rest of the one that has this event.
-pub(super) async fn open(errand: &Errand, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
-    let response: Response<Incoming> = errand.get(upstream, last).await?;
-    if response.status() != StatusCode::OK {
-        return Err(Fault::Status(response.status().as_u16()));
-    }
-    let frames = Frames::of(response, errand.hub.config.limits.answer);
-    match frames.streams() {
-        true => Ok(frames),
-        false => Err(Fault::Garbage { detail: "a listening stream that is no event stream".into() }),
-    }
-}
-
 /// One session's ear at its upstream.
 pub(super) struct Listener {
     pub(super) errand: Errand,
@@ -87,6 +73,8 @@ impl Listener {
             match self.hear(&mut frames).await {
                 Ok(0) => {}
                 Ok(_) => tries = 0,
+                // Its client comes back, or sends something, and then there is another.
+                Err(Fault::Died) => return upstream_session::died(&self.errand, &self.upstream).await,
                 Err(fault) => tracing::debug!(server = %self.upstream.server, %fault, "a listening stream broke"),
             }
             last = frames.last_id().or(last);
@@ -96,7 +84,7 @@ impl Listener {
                 }
                 tokio::time::sleep(PAUSE * 2_u32.pow(tries)).await;
                 tries += 1;
-                match open(&self.errand, &self.upstream, last.as_deref()).await {
+                match self.errand.listen(&self.upstream, last.as_deref()).await {
                     Ok(frames) => break frames,
                     Err(Fault::SessionLost) => {
                         return upstream_session::forgotten(&self.errand, &self.upstream).await;

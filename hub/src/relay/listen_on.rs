@@ -126,6 +126,7 @@ async fn keep(
                     tries += 1;
                     match open(&errand, &listener.upstream).await {
                         Ok(ear) => break ear,
+                        Err(Fault::Died) => return upstream_session::died(&errand, &listener.upstream).await,
                         Err(fault) => tracing::debug!(server = %errand.server, %fault, "listening again"),
                     }
                 };
@@ -143,7 +144,7 @@ async fn open(errand: &Errand, upstream: &UpstreamSession) -> Result<Ear, Fault>
     let internal = |error: crate::envelope::Malformed| Fault::Internal { detail: error.to_string() };
     let text = meta::put_in(&Message::read(&text).map_err(internal)?, &request::said(errand).await?);
     let opening = async {
-        match subscribe::own(errand, &Message::read(&text).map_err(internal)?).await? {
+        match subscribe::own(errand, upstream, &Message::read(&text).map_err(internal)?).await? {
             Heard::Refused(_) => Err(Fault::Status(405)),
             Heard::Stream(mut ear) => match ear.next().await {
                 Some(_) => Ok(ear), // What is told first is that it has begun.

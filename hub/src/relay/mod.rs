@@ -1,6 +1,7 @@
 //! One request's way through the hub, and back.
 //!
-//! - [`errand`]: for whom, from which session and to which server.
+//! - [`errand`]: for whom, from which session and to which server; [`exchange`]: what is said there, and what comes
+//!   back; [`mod@transport`]: the way there.
 //! - [`mod@upstream_session`]: the session that a client session has at an upstream.
 //! - [`mod@call`]: a call, from its asker's id on; [`running`]: under way, to its answer, whatever happens in between.
 //! - [`steps`]: what its asker is given of it, and who carries it on.
@@ -28,6 +29,7 @@ mod call;
 mod carry;
 mod claim;
 mod errand;
+mod exchange;
 mod held;
 mod listen;
 mod listen_on;
@@ -42,6 +44,7 @@ mod running;
 mod steps;
 mod subscribe;
 mod tell;
+mod transport;
 mod upstream_session;
 mod wishes;
 
@@ -61,4 +64,5 @@ pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};
 pub(crate) use subscribe::{Ear, Filter, Heard, subscribe};
 pub(crate) use tell::Listener;
-pub(crate) use upstream_session::{UpstreamSession, close, of as upstream_session};
+pub(crate) use transport::{end_all as end_children, sweep as sweep_children};
+pub(crate) use upstream_session::{UpstreamSession, close, first as open_upstream_session, of as upstream_session};

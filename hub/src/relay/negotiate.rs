@@ -5,15 +5,14 @@
 
 use std::time::Duration;
 
-use http::Method;
 use serde_json::Value;
 
-use super::{Errand, UpstreamSession, bridge};
+use super::{Errand, UpstreamSession, bridge, transport};
 use crate::{
     config::SpokenTo,
     envelope::{Id, Kind, Message, Object},
     era::{Era, STATELESS, UNSUPPORTED_REVISION, meta},
-    upstream::{Fault, frames::Frames},
+    upstream::{Fault, Transport},
 };
 
 /// How long a server may take to say in which era it wants to be spoken to.
@@ -23,15 +22,16 @@ const QUESTION: &str = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#;
 /// The id in it.
 const ID: u64 = 1;
 
-/// The era of a server, for whoever is on this errand.
-pub(crate) async fn era(errand: &Errand) -> Result<Era, Fault> {
+/// The era of a server, for whoever is on this errand, and asks by this way if it has one.
+pub(crate) async fn era(errand: &Errand, way: Option<&Transport>) -> Result<Era, Fault> {
     match errand.hub.server(&errand.server)?.era {
         SpokenTo::Stateful => return Ok(Era::Stateful),
         SpokenTo::Stateless => return Ok(Era::Stateless),
         SpokenTo::Auto => {}
     }
-    let (asking, place) = (errand.clone(), errand.hub.place(&errand.caller, &errand.server));
-    let found = errand.hub.upstream_eras.get_or_open(&place, errand.server.clone(), asked(asking), drop).await;
+    let (asking, way) = (errand.clone(), way.cloned());
+    let place = errand.hub.place(&errand.caller, &errand.server);
+    let found = errand.hub.upstream_eras.get_or_open(&place, errand.server.clone(), asked(asking, way), drop).await;
     match found {
         // It is no server of the stateless era for all that is known now; the next request asks again.
         Err(Fault::OtherEra) => Ok(Era::Stateful),
@@ -40,17 +40,25 @@ pub(crate) async fn era(errand: &Errand) -> Result<Era, Fault> {
 }
 
 /// Asks a server. What it says without doubt is an era; [`Fault::OtherEra`] where it says something odd.
-async fn asked(errand: Errand) -> Result<Era, Fault> {
+async fn asked(errand: Errand, way: Option<Transport>) -> Result<Era, Fault> {
     let patience = PATIENCE.min(errand.hub.config.limits.call_timeout);
-    tokio::time::timeout(patience, answered(&errand)).await.map_err(|_| Fault::TimedOut)?
+    tokio::time::timeout(patience, answered(&errand, way)).await.map_err(|_| Fault::TimedOut)?
 }
 
-async fn answered(errand: &Errand) -> Result<Era, Fault> {
+async fn answered(errand: &Errand, way: Option<Transport>) -> Result<Era, Fault> {
+    let Some(way) = way else {
+        let way = transport::of_moment(errand).await?;
+        let found = Box::pin(answered(errand, Some(way))).await;
+        if found != Ok(Era::Stateless) {
+            transport::no_longer_of_moments(errand).await?;
+        }
+        return found;
+    };
     let question = Message::read(QUESTION).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let upstream = UpstreamSession::none_at(&errand.server);
-    let sent = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, &bridge::own_meta())).await;
+    let upstream = UpstreamSession::none_at(&errand.server, way);
+    let sent = errand.send(&upstream, meta::put_in(&question, &bridge::own_meta())).await;
     let mut frames = match sent {
-        Ok(response) => Frames::of(response, errand.hub.config.limits.answer),
+        Ok(answer) => answer.frames,
         Err(Fault::Status(400..=499)) => return Err(Fault::OtherEra),
         Err(fault) => return Err(fault),
     };

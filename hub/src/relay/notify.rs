@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::{Errand, UpstreamSession, Visit, upstream_session};
 use crate::{envelope::Message, era::Era, isolation::Rule, upstream::Fault};
 
@@ -37,11 +35,13 @@ pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body:
     if upstream.era == Era::Stateless {
         return Ok(());
     }
-    let passing = errand.send(Some(upstream), Method::POST, body);
+    let passing = errand.send(upstream, body);
     let limit = errand.hub.config.limits.call_timeout;
     let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
-    if let Err(Fault::SessionLost) = passed {
-        upstream_session::forgotten(errand, upstream).await;
+    match passed {
+        Err(Fault::SessionLost) => upstream_session::forgotten(errand, upstream).await,
+        Err(Fault::Died) => upstream_session::died(errand, upstream).await,
+        _ => {}
     }
     passed.map(drop)
 }

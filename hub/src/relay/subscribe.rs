@@ -5,11 +5,10 @@
 
 use std::collections::VecDeque;
 
-use http::Method;
-
 use super::{
     Errand, UpstreamSession, cache,
     tell::{self, BridgedEar},
+    upstream_session,
 };
 use crate::{
     downstream::Standing,
@@ -80,31 +79,33 @@ pub(crate) async fn subscribe(errand: &Errand, message: &Message<'_>) -> Result<
         let begun = tokio::time::timeout(limit, tell::begin(errand, message)).await.map_err(|_| Fault::TimedOut)??;
         return Ok(Heard::Stream(Ear::Bridged(Box::new(begun))));
     }
-    own(errand, message).await
+    own(errand, &*upstream_session::of(errand).await?, message).await
 }
 
 /// The same at an upstream that is told of this very listen.
-pub(super) async fn own(errand: &Errand, message: &Message<'_>) -> Result<Heard, Fault> {
+pub(super) async fn own(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Heard, Fault> {
     let wire = errand.hub.calls.next();
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let token = message.progress_token();
-    let upstream = UpstreamSession::none_at(&errand.server);
-    let opening = errand.send(Some(&upstream), Method::POST, message.readdressed(&wire.to_string(), token));
+    let opening = errand.send(upstream, message.readdressed(&wire.to_string(), token));
     let limit = errand.hub.config.limits.call_timeout;
-    let response = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??;
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let mut frames = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??.frames;
+    let mut waiting = VecDeque::new();
     if !frames.streams() {
-        let answer = tokio::time::timeout(limit, frames.next()).await.map_err(|_| Fault::TimedOut)??;
-        let answer = answer.ok_or(Fault::NoAnswer)?;
-        let message = Message::read(&answer).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
-        return match &message.kind {
-            Kind::Response { id: Some(id) } if id.wire() == Some(wire) => Ok(Heard::Refused(message.with_id(&raw_id))),
-            _ => Err(Fault::NoAnswer),
-        };
+        let first = tokio::time::timeout(limit, frames.next()).await.map_err(|_| Fault::TimedOut)??;
+        let first = first.ok_or(Fault::NoAnswer)?;
+        let message = Message::read(&first).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
+        match &message.kind {
+            Kind::Response { id: Some(id) } if id.wire() == Some(wire) => {
+                return Ok(Heard::Refused(message.with_id(&raw_id)));
+            }
+            Kind::Notification { .. } if upstream.transport.child().is_some() => waiting.push_back(first),
+            _ => return Err(Fault::NoAnswer),
+        }
     }
     let filter = Filter::of(message);
     let tag = Tag { wire, raw_id };
-    let (errand, waiting) = (errand.clone(), VecDeque::new());
+    let errand = errand.clone();
     let ear = OwnEar { errand, frames, waiting, tag, filter, begun: false, over: false };
     Ok(Heard::Stream(Ear::Own(Box::new(ear))))
 }

@@ -3,21 +3,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use http::Method;
-
-use super::{Errand, bridge, negotiate};
+use super::{Errand, bridge, negotiate, transport};
 use crate::{
-    config::SpokenTo,
+    config::{Reached, SpokenTo},
     downstream::{self, Greeting, REVISIONS, Session, Standing},
     envelope::{Kind, Message, Object},
     era::{Era, Meta, STATELESS, meta, results},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
-    upstream::{
-        Fault,
-        frames::Frames,
-        headers::{self, Spoken},
-    },
+    upstream::{Fault, Transport, headers::Spoken},
 };
 
 /// What the hub says after an `initialize` that no client of its own sent.
@@ -30,6 +24,8 @@ pub(crate) struct UpstreamSession {
     pub(crate) server: Arc<str>,
     /// Its id there; empty where the upstream gives none.
     pub(crate) id: String,
+    /// The way to it.
+    pub(crate) transport: Transport,
     /// How it is spoken to.
     pub(crate) era: Era,
     /// The revision that was negotiated.
@@ -46,14 +42,11 @@ pub(crate) struct UpstreamSession {
 
 impl UpstreamSession {
     /// What stands in the place of a session at a server that keeps none.
-    pub(super) fn none_at(server: &Arc<str>) -> Arc<Self> {
-        Arc::new(Self::none(server))
-    }
-
-    fn none(server: &Arc<str>) -> Self {
+    pub(super) fn none_at(server: &Arc<str>, transport: Transport) -> Self {
         Self {
             server: server.clone(),
             id: String::new(),
+            transport,
             era: Era::Stateless,
             revision: STATELESS.to_owned(),
             welcome: String::new(),
@@ -86,16 +79,26 @@ impl UpstreamSession {
     }
 }
 
-/// The upstream session of a client session at a server, opened where there is none.
+/// The upstream session of a client session at a server. Where there is none any more, the hub opens it anew in the
+/// client's words, who has ended its own handshake long ago.
 pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    opened(errand, Greeting::OfTheHub).await
+}
+
+/// The same when the session begins.
+pub(crate) async fn first(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+    opened(errand, errand.session.greeting).await
+}
+
+async fn opened(errand: &Errand, greeting: Greeting) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.standing == Standing::Moment {
-        return Ok(UpstreamSession::none_at(&errand.server));
+        return Ok(Arc::new(UpstreamSession::none_at(&errand.server, transport::of_moment(errand).await?)));
     }
     if !errand.hub.isolation.keeps(Rule::KeepUpstreamSession) {
-        return open(errand.clone()).await;
+        return open(errand.clone(), greeting).await;
     }
     let owned = errand.clone();
-    let opening = async move { Box::pin(open(owned)).await }; // Most find it open: the steps of opening are not laid out before.
+    let opening = async move { Box::pin(open(owned, greeting)).await }; // Most find it open: the steps of opening are not laid out before.
     let (hub, session) = (errand.hub.clone(), errand.session.clone());
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
     let opened =
@@ -104,7 +107,7 @@ pub(crate) async fn of(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
 }
 
 /// Sends the client's `initialize`, and gives up when the upstream takes too long.
-async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
+async fn open(errand: Errand, greeting: Greeting) -> Result<Arc<UpstreamSession>, Fault> {
     if errand.session.life.has_ended() {
         return Err(Fault::SessionEnded); // A session that has been cleared away must not begin anything.
     }
@@ -113,17 +116,24 @@ async fn open(errand: Errand) -> Result<Arc<UpstreamSession>, Fault> {
         Standing::Client => errand.hub.server(&errand.server)?.era,
         Standing::Bridged | Standing::Moment => SpokenTo::Stateful,
     };
-    if spoken_to == SpokenTo::Stateless {
-        return in_time(&errand, discover(&errand)).await;
+    let by_http = matches!(errand.hub.server(&errand.server)?.reached, Reached::Http(_));
+    if spoken_to == SpokenTo::Stateless && by_http {
+        return in_time(&errand, discover(&errand, Transport::Http, None)).await;
     }
     let Some(slot) = slots(&errand).await?.take() else {
         let lent = somebodys(&errand).filter(|_| !errand.hub.isolation.keeps(Rule::CapLendsNobodysSession));
         return lent.ok_or(Fault::Full);
     };
-    let opened = in_time(&errand, initialize(&errand, slot)).await;
+    let way = transport::of_session(&errand).await?;
+    if spoken_to == SpokenTo::Stateless {
+        return in_time(&errand, discover(&errand, way, Some(slot))).await;
+    }
+    let opened = in_time(&errand, initialize(&errand, way.clone(), slot, greeting)).await;
     let refused = spoken_to == SpokenTo::Auto && knows_no_sessions(&opened);
-    if refused && negotiate::era(&errand).await == Ok(Era::Stateless) {
-        return in_time(&errand, discover(&errand)).await;
+    if refused && negotiate::era(&errand, Some(&way)).await == Ok(Era::Stateless) {
+        drop(opened); // Its place is free again.
+        let slot = if by_http { None } else { Some(slots(&errand).await?.take().ok_or(Fault::Full)?) };
+        return in_time(&errand, discover(&errand, way, slot)).await;
     }
     opened
 }
@@ -143,9 +153,9 @@ fn knows_no_sessions(opened: &Result<Arc<UpstreamSession>, Fault>) -> bool {
 
 /// Asks a server of the stateless era what it is. Nothing is opened there: what it says is kept for the session, in the
 /// words that it would have been welcomed with.
-async fn discover(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
+async fn discover(errand: &Errand, way: Transport, slot: Option<Slot>) -> Result<Arc<UpstreamSession>, Fault> {
     let garbage = |detail: &str| Fault::Garbage { detail: detail.into() };
-    let answer = ask_stateless(errand, "server/discover", &errand.session.meta()).await?;
+    let answer = ask_stateless(errand, way.clone(), "server/discover", &errand.session.meta()).await?;
     let object = Object::read(&answer).map_err(|error| garbage(&error.to_string()))?;
     let revision = errand.session.revision();
     let (welcome, offers) = match object.get("result") {
@@ -162,18 +172,18 @@ async fn discover(errand: &Errand) -> Result<Arc<UpstreamSession>, Fault> {
         welcome,
         offers,
         revision: revision.to_owned(),
-        ..UpstreamSession::none(&errand.server)
+        slot,
+        ..UpstreamSession::none_at(&errand.server, way)
     }))
 }
 
 /// What a server of the stateless era answers to a request without params.
-pub(super) async fn ask_stateless(errand: &Errand, method: &str, says: &Meta) -> Result<String, Fault> {
+pub(super) async fn ask_stateless(errand: &Errand, way: Transport, method: &str, says: &Meta) -> Result<String, Fault> {
     let id = errand.hub.calls.next();
     let question = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
     let question = Message::read(&question).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let upstream = UpstreamSession::none_at(&errand.server);
-    let response = errand.send(Some(&upstream), Method::POST, meta::put_in(&question, says)).await?;
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let upstream = UpstreamSession::none_at(&errand.server, way);
+    let mut frames = errand.send(&upstream, meta::put_in(&question, says)).await?.frames;
     while let Some(frame) = frames.next().await? {
         let answers = Message::read(&frame).is_ok_and(
             |message| matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)),
@@ -186,7 +196,7 @@ pub(super) async fn ask_stateless(errand: &Errand, method: &str, says: &Meta) ->
 }
 
 /// What is left under the server's cap. It is nobody's, and outlives every session.
-async fn slots(errand: &Errand) -> Result<Slots, Fault> {
+pub(super) async fn slots(errand: &Errand) -> Result<Slots, Fault> {
     let (hub, cap) = (&errand.hub, errand.hub.config.limits.upstream_sessions_per_server);
     let place = hub.place(&errand.caller, &errand.server);
     Ok(hub.upstream_slots.get_or_insert_with(&place, (), || Slots::new(cap)).await?)
@@ -198,17 +208,19 @@ fn somebodys(errand: &Errand) -> Option<Arc<UpstreamSession>> {
 }
 
 /// Opens it. Where that fails, the place under the cap is free again.
-async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>, Fault> {
+async fn initialize(
+    errand: &Errand,
+    way: Transport,
+    slot: Slot,
+    greeting: Greeting,
+) -> Result<Arc<UpstreamSession>, Fault> {
     let garbage = |detail: &str| Fault::Garbage { detail: detail.into() };
     let ids = Serial::default();
     let id = ids.next();
     let hello =
         Message::read(&errand.session.opening).map_err(|error| Fault::Internal { detail: error.to_string() })?;
-    let response = errand.send(None, Method::POST, hello.with_id(&id.to_string())).await?;
-    let given = response.headers().get(headers::SESSION).cloned();
-    let given = given.map(|id| id.to_str().map(str::to_owned)).transpose();
-    let upstream_id = given.map_err(|_| garbage("a session id that is not ASCII"))?.unwrap_or_default();
-    let mut frames = Frames::of(response, errand.hub.config.limits.answer);
+    let answer = errand.greet(&way, hello.with_id(&id.to_string())).await?;
+    let (upstream_id, mut frames) = (answer.session()?, answer.frames);
     while let Some(frame) = frames.next().await? {
         let message = Message::read(&frame).map_err(|error| garbage(&error.to_string()))?;
         if !matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)) {
@@ -220,6 +232,7 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
         let opened = Arc::new(UpstreamSession {
             server,
             id: upstream_id,
+            transport: way,
             era: Era::Stateful,
             revision,
             welcome: frame,
@@ -227,8 +240,8 @@ async fn initialize(errand: &Errand, slot: Slot) -> Result<Arc<UpstreamSession>,
             ids,
             slot: Some(slot),
         });
-        if errand.session.greeting == Greeting::OfTheHub {
-            errand.send(Some(&opened), Method::POST, INITIALIZED.to_owned()).await?;
+        if greeting == Greeting::OfTheHub {
+            errand.send(&opened, INITIALIZED.to_owned()).await?;
         }
         return Ok(opened);
     }
@@ -265,18 +278,36 @@ pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) 
     }
 }
 
+/// A child has died, and what it remembered with it. Its calls in flight are told so; the next request of its owner starts
+/// another. Who comes late with such news takes nothing from whoever did so already.
+pub(super) async fn died(errand: &Errand, upstream: &Arc<UpstreamSession>) {
+    let (hub, session, server) = (&errand.hub, &errand.session, &errand.server);
+    tracing::info!(%server, session = %session.name, "the child of a session has died");
+    if session.standing == Standing::Moment || !hub.isolation.keeps(Rule::StartAnewWhatDied) {
+        return;
+    }
+    match hub.upstream_sessions.remove_if(&errand.place(), server, |kept| Arc::ptr_eq(kept, upstream)).await {
+        Ok(dead) => dead.iter().for_each(|dead| dead.give_back()),
+        Err(error) => tracing::error!(%error, "forgetting a child"),
+    }
+}
+
 /// Ends upstream sessions whose owner is gone. What goes wrong here is nobody's business any more.
 pub(crate) fn close(hub: &Arc<Hub>, session: &Arc<Session>, upstreams: Vec<Arc<UpstreamSession>>) {
     for upstream in upstreams {
         upstream.give_back();
+        if let Some(child) = upstream.transport.child() {
+            child.end();
+            continue;
+        }
         if upstream.era == Era::Stateless {
             continue; // There is nothing to close.
         }
         let errand = Errand::of_owner(hub, session, &upstream.server);
         tokio::spawn(async move {
-            let closing = errand.send(Some(&upstream), Method::DELETE, String::new());
+            let closing = errand.leave(&upstream);
             match tokio::time::timeout(errand.hub.config.limits.call_timeout, closing).await {
-                Ok(Ok(_)) => {}
+                Ok(Ok(())) => {}
                 Ok(Err(fault)) => tracing::debug!(server = %upstream.server, %fault, "closing an upstream session"),
                 Err(_) => tracing::debug!(server = %upstream.server, "closing an upstream session took too long"),
             }

@@ -38,6 +38,9 @@ pub(crate) enum Fault {
     /// The upstream session is gone, and with it what it remembered.
     #[error("the server has forgotten this session; initialize again")]
     SessionLost,
+    /// The child process is gone, and with it what it remembered.
+    #[error("the server's process has ended, and what it remembered is lost; it is started anew with the next request")]
+    Died,
     /// The hub has as many sessions there as it may have.
     #[error("the hub has as many sessions there as its limit allows; try again when one has ended")]
     Full,
@@ -84,6 +87,7 @@ impl Fault {
             Self::OverCap => (-32000, "too-many-sessions"),
             Self::Lacks(_) => (MISSING_CAPABILITY, "missing-capability"),
             Self::OtherEra => (-33011, "other-era"),
+            Self::Died => (-33013, "process-ended"),
             Self::NothingGiven => (-33012, "nothing-given"),
             Self::Internal { .. } => (-33009, "internal"),
         }

@@ -1,4 +1,4 @@
-//! The messages of an answer, one by one, whether it is one JSON body or an event stream.
+//! The messages of an answer, one by one, whether it is one JSON body, an event stream, or lines of a child.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,19 +8,33 @@ use http::{Response, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Fault, client::chain};
+use super::{Fault, client::chain, stdio::Lines};
 use crate::envelope::sse;
 
 /// An answer that is being read.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    body: Incoming,
-    form: Form,
-    limit: usize,
+    source: Source,
     ready: VecDeque<String>,
     ended: bool,
     /// What went wrong while looking ahead.
     broken: Option<Fault>,
+}
+
+/// Where they come from.
+#[derive(Debug)]
+enum Source {
+    Body(Body),
+    Lines(Lines),
+    Nowhere,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+struct Body {
+    body: Incoming,
+    form: Form,
+    limit: usize,
 }
 
 #[derive(Debug)]
@@ -35,27 +49,43 @@ impl Frames {
         let media = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
         let streams = media.is_some_and(|media| media.starts_with(b"text/event-stream"));
         let form = if streams { Form::Stream(sse::Reader::default()) } else { Form::Json(Vec::new()) };
-        Self { body: response.into_body(), form, limit, ready: VecDeque::new(), ended: false, broken: None }
+        Self::from(Source::Body(Body { body: response.into_body(), form, limit }))
+    }
+
+    /// Begins to read what a child says.
+    pub(crate) fn spoken(lines: Lines) -> Self {
+        Self::from(Source::Lines(lines))
+    }
+
+    /// There are none.
+    pub(crate) fn nothing() -> Self {
+        Self::from(Source::Nowhere)
+    }
+
+    fn from(source: Source) -> Self {
+        Self { source, ready: VecDeque::new(), ended: false, broken: None }
     }
 
     /// Whether it is an event stream.
     pub(crate) fn streams(&self) -> bool {
-        matches!(self.form, Form::Stream(_))
+        self.events().is_some()
     }
 
     /// The id of the last event that gave one.
     pub(crate) fn last_id(&self) -> Option<String> {
-        match &self.form {
-            Form::Json(_) => None,
-            Form::Stream(reader) => reader.last_id().map(str::to_owned),
-        }
+        self.events()?.last_id().map(str::to_owned)
     }
 
     /// The pause that its sender asks for before it is asked to go on.
     pub(crate) fn retry(&self) -> Option<Duration> {
-        match &self.form {
-            Form::Json(_) => None,
-            Form::Stream(reader) => reader.retry(),
+        self.events()?.retry()
+    }
+
+    /// The event stream that is being read, where it is one.
+    fn events(&self) -> Option<&sse::Reader> {
+        match &self.source {
+            Source::Body(Body { form: Form::Stream(reader), .. }) => Some(reader),
+            Source::Body(_) | Source::Lines(_) | Source::Nowhere => None,
         }
     }
 
@@ -87,39 +117,51 @@ impl Frames {
             if self.ended {
                 return Ok(None);
             }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(piece) = frame.into_data() {
-                        self.take(&piece)?;
+            match &mut self.source {
+                Source::Body(body) => match body.read().await? {
+                    Read::More(messages) => self.ready.extend(messages),
+                    Read::Last(message) => {
+                        self.ended = true;
+                        self.ready.extend(message);
                     }
-                }
-                Some(Err(error)) => return Err(Fault::Cut { detail: chain(&error) }),
-                None => {
-                    self.ended = true;
-                    if let Form::Json(whole) = &mut self.form
-                        && !whole.is_empty()
-                    {
-                        self.ready.push_back(String::from_utf8_lossy(whole).into_owned());
-                    }
-                }
+                },
+                Source::Lines(lines) => return lines.next().await,
+                Source::Nowhere => return Ok(None),
             }
         }
     }
+}
 
-    fn take(&mut self, piece: &Bytes) -> Result<(), Fault> {
+/// What was read of a body.
+enum Read {
+    More(Vec<String>),
+    /// The end, with a last message perhaps.
+    Last(Option<String>),
+}
+
+impl Body {
+    async fn read(&mut self) -> Result<Read, Fault> {
+        match self.body.frame().await {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) => Ok(Read::More(self.take(&piece)?)),
+                Err(_) => Ok(Read::More(Vec::new())),
+            },
+            Some(Err(error)) => Err(Fault::Cut { detail: chain(&error) }),
+            None => Ok(Read::Last(match &self.form {
+                Form::Json(whole) if !whole.is_empty() => Some(String::from_utf8_lossy(whole).into_owned()),
+                Form::Json(_) | Form::Stream(_) => None,
+            })),
+        }
+    }
+
+    fn take(&mut self, piece: &Bytes) -> Result<Vec<String>, Fault> {
         let too_long = || Fault::Garbage { detail: "a message longer than the limit".into() };
         match &mut self.form {
             Form::Json(whole) => {
                 whole.extend_from_slice(piece);
-                if whole.len() > self.limit {
-                    return Err(too_long());
-                }
+                if whole.len() > self.limit { Err(too_long()) } else { Ok(Vec::new()) }
             }
-            Form::Stream(reader) => {
-                let events = reader.take(piece, self.limit).map_err(|sse::TooLong| too_long())?;
-                self.ready.extend(events);
-            }
+            Form::Stream(reader) => reader.take(piece, self.limit).map_err(|sse::TooLong| too_long()),
         }
-        Ok(())
     }
 }

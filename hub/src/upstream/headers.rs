@@ -7,7 +7,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 
-use crate::{config::Server, downstream::Session, era::STATELESS, hub::Hub, isolation::Rule, upstream::Fault};
+use crate::{config::Endpoint, downstream::Session, era::STATELESS, hub::Hub, isolation::Rule, upstream::Fault};
 
 /// The session id header of streamable HTTP.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -48,18 +48,18 @@ pub(crate) enum Spoken<'a> {
     Stateless,
 }
 
-/// All headers of a request to `server`, as `bearer`, but for those that repeat its body.
+/// All headers of a request to `endpoint`, as `bearer`, but for those that repeat its body.
 pub(crate) fn of(
     hub: &Hub,
-    server: &Server,
+    endpoint: &Endpoint,
     sender: Sender<'_>,
     bearer: Option<&str>,
     spoken: Spoken<'_>,
 ) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::with_capacity(USUAL + server.headers.len());
+    let mut headers = HeaderMap::with_capacity(USUAL + endpoint.headers.len());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    for (name, value) in &server.headers {
+    for (name, value) in &endpoint.headers {
         headers.insert(name, value.clone());
     }
     match spoken {
@@ -84,7 +84,7 @@ pub(crate) fn of(
     if let Some(authorization) = sender.client_authorization.filter(|_| !hub.isolation.keeps(Rule::ForwardNoHubToken)) {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
-    if server.identity_headers && hub.isolation.keeps(Rule::SendIdentity) {
+    if endpoint.identity_headers && hub.isolation.keeps(Rule::SendIdentity) {
         let now = hub.environment.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         for (name, text) in [
             ("user-id", sender.principal),

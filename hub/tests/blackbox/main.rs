@@ -10,10 +10,13 @@
 //! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`eras`]: rmcp in every pair of eras, and any JSON.
+//! - [`stdio`]: servers that are child processes, which are [`children`] of the test program.
 //! - [`clients`]: rmcp's client and server at both ends. [`cli`]: the command line.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bridged;
+#[cfg(unix)]
+mod children;
 mod cli;
 mod clients;
 mod desk;
@@ -26,4 +29,6 @@ mod resumed;
 mod running;
 mod stateless;
 mod states;
+#[cfg(unix)]
+mod stdio;
 mod talks;

@@ -8,6 +8,7 @@ use super::{explore::ExploreArgs, judge::JudgeArgs, observe::ObserveArgs};
 use crate::{
     run::Mode,
     scenario::{lower, model::Revision},
+    target::children::PUPPET,
 };
 
 /// Proves that an MCP hub keeps its users apart.
@@ -54,6 +55,12 @@ pub enum Command {
     Observe(ObserveArgs),
     /// Judges a recording of real traffic again.
     Judge(JudgeArgs),
+    /// Is a child process of a run over sockets; nobody else has a use for it.
+    #[command(name = PUPPET, hide = true)]
+    Puppet {
+        /// Where its strings are pulled.
+        address: String,
+    },
     /// Shows that every check can fail: runs against every defect of the reference hub.
     Mutants(MutantArgs),
 }

@@ -40,7 +40,7 @@ use crate::{
     run::{self, Mode, Options, options::Destructive},
     scenario::{grammar, model::Scenario},
     select::{self, select},
-    target::{Target, kind::Unusable, process},
+    target::{Target, children, kind::Unusable, process},
 };
 
 /// Why a command ends early: exit code, and what is said on standard error.
@@ -77,6 +77,7 @@ pub fn run(cli: Cli) -> u8 {
         Some(Command::Explore(args)) => super::explore::explore(&args),
         Some(Command::Observe(args)) => super::observe::observe(&args),
         Some(Command::Judge(args)) => super::judge::judge(&args),
+        Some(Command::Puppet { address }) => puppet(&address),
     };
     match done {
         Ok(code) => code,
@@ -85,6 +86,13 @@ pub fn run(cli: Cli) -> u8 {
             code
         }
     }
+}
+
+fn puppet(address: &str) -> Result<u8, Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let played = runtime.block_on(children::puppet(address));
+    runtime.shutdown_background(); // Whoever reads standard input is never told that it need not.
+    played.map(|()| exit::PASSED).map_err(Stop::usage)
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a person reads")]

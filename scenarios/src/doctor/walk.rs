@@ -17,7 +17,7 @@ use crate::{
     run::{self, Cell, Options},
     scenario,
     target::{
-        Provision, Running, Target,
+        Running, Target,
         file::Program,
         process::{Process, Stopped},
         room::{Room, Trouble},
@@ -78,8 +78,7 @@ impl Walk<'_> {
         let (pace, wire, seed) = (Pace::Real(options.patience), Wire::Tcp, facts.seed);
         let (mut stage, addresses) = Stage::upstreams(recorder.clone(), &facts, &wire, pace, seed).await?;
         let declared = facts.clone();
-        let provision =
-            Provision { facts: &declared, upstreams: &addresses, wire: &wire, recorder: &recorder, seed, starts: 0 };
+        let provision = addresses.provision(&declared, &wire, &recorder, seed, 0);
         let room = Room::open(program, &provision).map_err(|trouble| words(&trouble))?;
         let Some((process, running)) = raise(&room, target, tell).await else { return Ok(()) };
         facts.keys.extend(running.keys.clone());

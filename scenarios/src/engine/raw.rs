@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     scenario::{
-        model::{Expectation, Raw, Refusal, Send, SessionChoice, TokenChoice},
+        model::{Expectation, Layout, Raw, Refusal, Send, SessionChoice, TokenChoice},
         source::Spanned,
     },
     trace::{Purpose, event::Outcome},
@@ -56,6 +56,11 @@ impl Player<'_> {
         if !send.meta.is_empty() {
             outgoing.body = self.forge_meta(send, &outgoing.body);
         }
+        if let Raw::Post { layout: Layout::Lines, .. } = send.what
+            && let Ok(body) = serde_json::from_str::<Value>(&outgoing.body)
+        {
+            outgoing.body = format!("{body:#}");
+        }
         for (name, value) in &send.headers {
             outgoing.headers.retain(|(known, _)| known != name);
             outgoing.headers.extend(value.as_ref().map(|value| (name.clone(), self.fill_text(&send.actor, value))));
@@ -79,7 +84,7 @@ impl Player<'_> {
         let (method, tool, arguments) = match &send.what {
             Raw::Get => return (None, envelope::get(credentials)),
             Raw::Delete => return (None, envelope::delete(credentials)),
-            Raw::Post { method, tool, arguments } => (method, tool, self.fill(&send.actor, arguments)),
+            Raw::Post { method, tool, arguments, .. } => (method, tool, self.fill(&send.actor, arguments)),
         };
         let params = match tool {
             Some(tool) => {

@@ -14,8 +14,8 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    scenario::model::Era,
-    target::{Guest, Provision, Running, Target},
+    scenario::model::{Era, Transport},
+    target::{Addresses, Guest, Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
 
@@ -53,7 +53,7 @@ pub struct Stage {
 #[derive(Debug)]
 struct Again {
     target: Target,
-    addresses: BTreeMap<String, String>,
+    addresses: Addresses,
     wire: Wire,
     seed: u64,
     starts: u64,
@@ -77,7 +77,7 @@ impl Stage {
             Pace::Real(_) => Wire::Tcp,
         };
         let (mut stage, addresses) = Self::upstreams(recorder.clone(), facts, &wire, pace, seed).await?;
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed, starts: 0 };
+        let provision = addresses.provision(facts, &wire, &recorder, seed, 0);
         let Front::Target(target) = front else {
             stage.take(straight(&provision));
             return Ok(stage);
@@ -105,7 +105,7 @@ impl Stage {
         // Its randomness goes on: a hub that gave out its first ids once more would be another hub.
         let now = seed.wrapping_add(starts);
         let recorder = self.recorder.clone();
-        let provision = Provision { facts, upstreams: &addresses, wire: &wire, recorder: &recorder, seed: now, starts };
+        let provision = addresses.provision(facts, &wire, &recorder, now, starts);
         let mut running = target.start(&provision).await?;
         let ending = running.ending.take();
         self.take(running);
@@ -113,7 +113,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Raises the upstreams alone, and says where each of them listens: `host:port`, by name.
+    /// Raises the upstreams alone, and says where each of them listens.
     ///
     /// # Errors
     /// What could not be started, and why.
@@ -123,10 +123,10 @@ impl Stage {
         wire: &Wire,
         pace: Pace,
         seed: u64,
-    ) -> Result<(Self, BTreeMap<String, String>), String> {
+    ) -> Result<(Self, Addresses), String> {
         let news = Arc::new(Notify::new());
         let mut fakes = BTreeMap::new();
-        let mut addresses = BTreeMap::new();
+        let mut addresses = Addresses::default();
         for (name, upstream) in facts.scenario.upstreams.iter().filter(|(_, upstream)| !upstream.is_server()) {
             let settings = Settings {
                 name: name.clone(),
@@ -144,7 +144,12 @@ impl Stage {
             };
             let fake = Fake::new(settings, ledger(&recorder, &news));
             let address = open(wire, name, fake.clone()).await;
-            addresses.insert(name.clone(), address.map_err(|error| format!("upstream `{name}`: {error}"))?);
+            let failed = |error: io::Error| format!("upstream `{name}`: {error}");
+            addresses.http.insert(name.clone(), address.map_err(failed)?);
+            if upstream.transport == Transport::Stdio {
+                let address = open_for_processes(wire, name, fake.clone()).await;
+                addresses.processes.insert(name.clone(), address.map_err(failed)?);
+            }
             fakes.insert(name.clone(), fake);
         }
         let (endpoints, keys) = (BTreeMap::new(), BTreeMap::new());
@@ -194,6 +199,23 @@ async fn open(wire: &Wire, name: &str, fake: Arc<Fake>) -> io::Result<String> {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?.to_string();
             fake_upstreams::serve(listener, fake, std::future::pending::<()>());
+            Ok(address)
+        }
+    }
+}
+
+/// Lets a fake be played as processes; each begins with a connection, and all end with the cell's runtime.
+async fn open_for_processes(wire: &Wire, name: &str, fake: Arc<Fake>) -> io::Result<String> {
+    match wire {
+        Wire::InProcess(network) => {
+            let host = format!("{name}.process");
+            fake_upstreams::stdio::serve(network.listen(&host)?, fake);
+            Ok(host)
+        }
+        Wire::Tcp => {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?.to_string();
+            fake_upstreams::stdio::serve(listener, fake);
             Ok(address)
         }
     }

@@ -73,13 +73,15 @@ fn at(index: &Index<'_>, sharing: Sharing) -> Vec<Finding> {
     findings
 }
 
-/// Whether the upstream had said before this arrival that it does not know that session, and a client had heard of it.
+/// Whether the upstream had said before this arrival that it does not know that session, or the session had died with its
+/// process, and a client had heard of it.
 fn known_lost(index: &Index<'_>, arrival: &Arrival<'_>, session: &str) -> bool {
     let there = |other: &&Arrival<'_>| other.upstream == arrival.upstream && other.session == Some(session);
     index.arrivals.values().filter(there).any(|other| {
         let message = other.cause.and_then(|cause| index.message_of(cause));
         let told = message.and_then(|message| message.answer);
-        let lost = other.answer.is_some_and(|answer| answer.status == 404);
+        let died = |status| status == 0 && index.facts.scenario.is_child(other.upstream);
+        let lost = other.answer.is_some_and(|answer| answer.status == 404 || died(answer.status));
         lost && told.is_some_and(|told| told.at < arrival.at && !rpc::accepted(&told))
     })
 }

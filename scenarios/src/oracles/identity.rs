@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use fake_upstreams::{Entry, ProcessChange, stdio};
+
 use super::{
     Finding, Kind, Oracle,
     finding::{Crossing, Severity},
@@ -12,7 +14,7 @@ use super::{
 use crate::{
     scenario::model::{CredentialMode, Era},
     trace::{
-        Index,
+        Event, Index,
         facts::IdentityHeaders,
         index::{Arrival, Owner, header},
         sight::Sight,
@@ -28,11 +30,14 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
         findings.extend(hub_words.judge(index, arrival));
         findings.extend(credential(index, arrival));
         findings.extend(at_the_service(index, arrival));
-        if index.facts.identity_headers == IdentityHeaders::Promised {
+        // A child is one person's from the start, and has no headers in which it could be told so.
+        let by_http = !index.facts.scenario.is_child(arrival.upstream);
+        if by_http && index.facts.identity_headers == IdentityHeaders::Promised {
             findings.extend(identity_headers(index, arrival));
             findings.extend(session_name(index, arrival, &mut session_names));
         }
     }
+    findings.extend(environments(index));
     findings
 }
 
@@ -40,6 +45,41 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
 pub fn judge_hub_words(index: &Index<'_>) -> Vec<Finding> {
     let hub_words = HubWords::of(index);
     index.arrivals.values().filter_map(|arrival| hub_words.judge(index, arrival)).collect()
+}
+
+/// What a child finds in its environment: the credential that it is to act with, and no other that the hub knows. Which one
+/// it acts with is seen in all that arrives there.
+fn environments(index: &Index<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, event) in index.events.iter().enumerate() {
+        let Event::Upstream(Entry::Process { upstream, process, change: ProcessChange::Began { environment } }) = event
+        else {
+            continue;
+        };
+        let acts_with = environment.get(stdio::CREDENTIAL);
+        let facts = index.facts;
+        let users = facts.tokens.iter().flat_map(|(user, tokens)| tokens.values().map(move |token| (user, token)));
+        let keys = facts.keys.iter();
+        let known = users.chain(keys).map(|(whose, word)| (whose.clone(), word));
+        let known = known.chain(facts.service_tokens.values().map(|token| ("the hub".to_owned(), token)));
+        let found = known.into_iter().find_map(|(whose, word)| {
+            let (name, _) = environment.iter().find(|(_, value)| value.contains(word.as_str()))?;
+            (Some(word) != acts_with).then_some((name, whose))
+        });
+        let Some((name, whose)) = found else { continue };
+        let headline = format!("child {process} of `{upstream}` was given a secret of {whose} in its environment");
+        let mut finding = Finding::new(Oracle::Identity, Kind::Leak, index.step_at(at), at, headline);
+        finding.crossing = Some(Crossing {
+            what: format!("variable {name}"),
+            owner: whose,
+            reached: format!("child {process} of `{upstream}`"),
+        });
+        findings.push(finding.because(
+            "the credential that it acts with, and no other secret".to_owned(),
+            format!("the variable {name} besides"),
+        ));
+    }
+    findings
 }
 
 /// The step to which an arrival belongs; the first step where it belongs to none.

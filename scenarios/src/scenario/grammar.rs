@@ -84,7 +84,7 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
     (
         "send",
         &["as", "to", "session", "token", "headers", "meta", "id", "expect"],
-        "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`",
+        "raw HTTP: GET, DELETE, or a map with `method`, `tool`, `with`, `layout`",
     ),
     (
         "open",

@@ -28,6 +28,9 @@ impl HubFile {
                 return Some(format!("needs `{need}`, which the target file does not list under `supports`"));
             }
         }
+        if cell.scenario.upstreams.keys().any(|upstream| cell.scenario.is_child(upstream)) {
+            return Some("its upstream is a child process, which a target file cannot describe".to_owned());
+        }
         if let Some(pair) = cell.pair.capability()
             && let Some(reason) = self.lacks_pair(pair)
         {

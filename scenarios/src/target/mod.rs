@@ -7,8 +7,10 @@
 //!   [`trial`]: whether the roles of a server work for one user alone.
 //!   [`naming`]: its names on a route of several upstreams, where the file leaves them to be learned.
 //! - [`process`]: somebody else's program, started and ended; [`ready`]: when it can be used; [`ports`]: where it listens.
+//! - [`children`]: upstreams that the target starts as child processes.
 //! - [`mod@reference`]: the hub of this repository, the only file of the suite that names it.
 
+pub mod children;
 pub mod declines;
 pub mod file;
 pub mod kind;
@@ -23,4 +25,4 @@ pub mod room;
 pub(crate) mod trial;
 
 pub use kind::Target;
-pub use provision::{Guest, Promises, Provision, Running};
+pub use provision::{Addresses, Guest, Promises, Provision, Running};

@@ -70,6 +70,29 @@ impl Promises {
     }
 }
 
+/// Where upstreams listen: `host:port`, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// All of them, for HTTP.
+    pub http: BTreeMap<String, String>,
+    /// Those that are child processes, for these.
+    pub processes: BTreeMap<String, String>,
+}
+
+impl Addresses {
+    /// What a target is configured with that is started for the time `starts`.
+    pub fn provision<'f>(
+        &'f self,
+        facts: &'f Facts,
+        wire: &'f Wire,
+        recorder: &'f Recorder,
+        seed: u64,
+        starts: u64,
+    ) -> Provision<'f> {
+        Provision { facts, upstreams: &self.http, processes: &self.processes, wire, recorder, seed, starts }
+    }
+}
+
 /// Everything that a target is configured with for one cell.
 #[derive(Debug)]
 pub struct Provision<'f> {
@@ -77,6 +100,8 @@ pub struct Provision<'f> {
     pub facts: &'f Facts,
     /// Where each upstream listens: `host:port`, by upstream name.
     pub upstreams: &'f BTreeMap<String, String>,
+    /// Where those listen that the target starts as child processes: what such a child says and is told goes there.
+    pub processes: &'f BTreeMap<String, String>,
     /// What connects everything in this cell.
     pub wire: &'f Wire,
     /// Where a target's output is written down.

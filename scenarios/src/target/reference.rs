@@ -7,18 +7,20 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use fake_upstreams::{inprocess::Network, mark::seeded};
+use fake_upstreams::{inprocess::Network, mark::seeded, stdio};
 use hub::{
     Config, Environment, Hub, Isolation,
     environment::{Clock, Connect, Connecting, Random, stream},
+    launcher::{Exit, Launch, Launched, Process, Program},
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, sync::oneshot, time::Instant};
+use tokio_util::sync::CancellationToken;
 
-use super::{Promises, Provision, Running};
+use super::{Promises, Provision, Running, children};
 use crate::{
     engine::{
         cast,
@@ -85,7 +87,7 @@ impl Reference {
     /// # Errors
     /// What it said against its configuration, or why it could not listen.
     pub async fn start(&self, provision: &Provision<'_>) -> Result<Running, String> {
-        let config = Config::from_yaml(&configuration(provision).to_string(), "the cell's configuration");
+        let config = Config::from_yaml(&configuration(provision)?.to_string(), "the cell's configuration");
         let config = config.map_err(|error| error.to_string())?;
         let isolation = self.isolation.clone().with_yields(provision.seed);
         let (ending, ended) = oneshot::channel::<()>();
@@ -96,13 +98,14 @@ impl Reference {
         };
         let authority = match provision.wire {
             Wire::InProcess(network) => {
-                let hub = build(config, in_process(network, provision.seed), isolation)?;
+                let hub = build(config, in_process(network, provision), isolation)?;
                 let host = format!("{HOST}-{}", provision.starts);
                 hub::serve(network.listen(&host).map_err(|error| error.to_string())?, hub, until_ended);
                 host
             }
             Wire::Tcp => {
-                let hub = build(config, Environment::system(), isolation)?;
+                let environment = Environment { variables: variables(provision), ..Environment::system() };
+                let hub = build(config, environment, isolation)?;
                 let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
                 let address = listener.local_addr().map_err(|error| error.to_string())?;
                 hub::serve(listener, hub, until_ended);
@@ -122,7 +125,7 @@ fn build(config: Config, environment: Environment, isolation: Isolation) -> Resu
 }
 
 /// The hub's configuration for a cell. JSON is YAML.
-fn configuration(provision: &Provision<'_>) -> Value {
+fn configuration(provision: &Provision<'_>) -> Result<Value, String> {
     let facts = provision.facts;
     let mode = match facts.credentials {
         CredentialMode::PerUser => "per-user",
@@ -130,16 +133,26 @@ fn configuration(provision: &Provision<'_>) -> Value {
         CredentialMode::None => "none",
     };
     let servers = provision.upstreams.iter().map(|(name, authority)| {
-        let mut server =
-            json!({ "url": format!("http://{authority}/mcp"), "credentials": mode, "identity-headers": "on", "era": era(facts, name) });
+        let mut server = json!({ "credentials": mode, "era": era(facts, name) });
+        match children::command(provision, name)? {
+            Some(command) => {
+                server["command"] = command;
+                server["credential-env"] = (mode != "none").then_some(stdio::CREDENTIAL).into();
+            }
+            None => {
+                server["url"] = format!("http://{authority}/mcp").into();
+                server["identity-headers"] = "on".into();
+            }
+        }
         if let Some(token) = facts.service_tokens.get(name) {
             server["service-credential"] = json!({ "bearer": token });
         }
         if let Some(time) = facts.scenario.limits.cache {
             server["cache"] = format!("{}ms", time.as_millis()).into();
         }
-        (name.clone(), server)
+        Ok((name.clone(), server))
     });
+    let servers: serde_json::Map<_, _> = servers.collect::<Result<_, String>>()?;
     let users = facts.scenario.users.keys().map(|user| {
         let tokens = facts.tokens.get(user).into_iter().flatten();
         let credentials: serde_json::Map<String, Value> =
@@ -162,12 +175,12 @@ fn configuration(provision: &Provision<'_>) -> Value {
     written.extend(limits.requests_per_user.map(|count| ("requests-per-user".into(), count.into())));
     let per_server = limits.upstream_sessions_per_server;
     written.extend(per_server.map(|count| ("upstream-sessions-per-server".into(), count.into())));
-    json!({
-        "servers": servers.collect::<serde_json::Map<_, _>>(),
+    Ok(json!({
+        "servers": servers,
         "groups": facts.scenario.groups,
         "users": users.collect::<serde_json::Map<_, _>>(),
         "limits": written,
-    })
+    }))
 }
 
 /// In which era the hub is told to speak to a server; of one that is being renewed it is told nothing.
@@ -188,9 +201,22 @@ fn keys(provision: &Provision<'_>, user: &str) -> Vec<Value> {
     keys.into_iter().map(|(name, secret)| json!({ "id": name, "sha256": hashed(secret) })).collect()
 }
 
-fn in_process(network: &Arc<Network>, seed: u64) -> Environment {
+/// The hub's own environment: all that it was told in secret, as an operator does who keeps it out of files.
+fn variables(provision: &Provision<'_>) -> BTreeMap<String, std::ffi::OsString> {
+    let facts = provision.facts;
+    let own = facts.tokens.iter().flat_map(|(user, tokens)| {
+        tokens.iter().map(move |(upstream, token)| (format!("TOKEN_OF_{user}_AT_{upstream}"), token))
+    });
+    let services = facts.service_tokens.iter().map(|(upstream, token)| (format!("TOKEN_AT_{upstream}"), token));
+    own.chain(services).map(|(name, token)| (name, token.into())).collect()
+}
+
+fn in_process(network: &Arc<Network>, provision: &Provision<'_>) -> Environment {
+    let seed = provision.seed;
     Environment {
         connector: Arc::new(Pipes(network.clone())),
+        launcher: Arc::new(Pipes(network.clone())),
+        variables: variables(provision),
         random: Arc::new(Seeded(Mutex::new(seeded(seed, "the hub's randomness")))),
         clock: Arc::new(Virtual(Instant::now())),
     }
@@ -203,6 +229,40 @@ impl Connect for Pipes {
     fn connect(&self, uri: http::Uri) -> Connecting {
         let opened = self.0.connect(uri.authority().map_or("", |authority| authority.as_str()));
         Box::pin(async move { opened.map(stream) })
+    }
+}
+
+impl Launch for Pipes {
+    fn launch(&self, program: Program) -> io::Result<Launched> {
+        let host = program.words.first().map_or("", String::as_str);
+        let environment =
+            program.variables.iter().map(|(name, value)| (name.clone(), value.to_string_lossy().into_owned()));
+        let children::Played { input, output, ended } = children::play(&self.0, host, environment.collect())?;
+        Ok(Launched {
+            input: Box::new(input),
+            output: Box::new(output),
+            errors: Box::new(tokio::io::empty()),
+            process: Box::new(Child(ended)),
+        })
+    }
+}
+
+/// A child in this process ends when it says no more.
+#[derive(Debug)]
+struct Child(CancellationToken);
+
+impl Process for Child {
+    fn exited(&mut self) -> Exit<'_> {
+        Box::pin(async {
+            self.0.cancelled().await;
+            "it has hung up".to_owned()
+        })
+    }
+
+    fn terminate(&mut self) {}
+
+    fn kill(&mut self) {
+        self.0.cancel();
     }
 }
 

@@ -33,7 +33,7 @@ use scenarios::{
     report::observed,
     run::{Cell, Options, plan},
     scenario::model::{CredentialMode, Need, Revision, Scenario},
-    target::{Provision, Target, ports},
+    target::{Addresses, Target, ports},
     trace::{Event, Facts, Sharing, index::header, recorder::Recorder},
 };
 use tokio::{runtime::Builder, sync::oneshot};
@@ -143,10 +143,10 @@ async fn raise(cell: &Cell, facts: &Facts, target: &Target, recorder: &Recorder)
         Place { authority: authority.to_owned(), path: String::new(), port }
     };
     let upstreams: IndexMap<String, Place> =
-        addresses.iter().map(|(name, authority)| (name.clone(), before(authority))).collect();
-    let tapped = upstreams.iter().map(|(name, place)| (name.clone(), format!("127.0.0.1:{}", place.port))).collect();
-    let provision = Provision { facts, upstreams: &tapped, wire: &Wire::Tcp, recorder, seed: SEED, starts: 0 };
-    let mut running = target.start(&provision).await.unwrap();
+        addresses.http.iter().map(|(name, authority)| (name.clone(), before(authority))).collect();
+    let http = upstreams.iter().map(|(name, place)| (name.clone(), format!("127.0.0.1:{}", place.port))).collect();
+    let tapped = Addresses { http, ..addresses };
+    let mut running = target.start(&tapped.provision(facts, &Wire::Tcp, recorder, SEED, 0)).await.unwrap();
     let hub = before(&running.endpoints.values().next().unwrap().authority);
     for endpoint in running.endpoints.values_mut() {
         *endpoint = Endpoint { authority: format!("127.0.0.1:{}", hub.port), ..endpoint.clone() };

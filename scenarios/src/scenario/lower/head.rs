@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use super::{
     super::{
         grammar,
-        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Upstream, User},
+        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
         source::Spanned,
         tree::{Node, Value},
     },
@@ -285,8 +285,14 @@ impl Lowering<'_> {
                 for name in self.texts(node, "an upstream") {
                     let kind = self.kind(name.clone());
                     let service_credential = ServiceCredential::Absent;
-                    let (page, older_for, span) = (None, Vec::new(), name.span);
-                    let upstream = Upstream { kind, service_credential, page, older_for, span };
+                    let upstream = Upstream {
+                        kind,
+                        service_credential,
+                        page: None,
+                        older_for: Vec::new(),
+                        transport: Transport::default(),
+                        span: name.span,
+                    };
                     upstreams.insert(name.value, upstream);
                 }
             }
@@ -312,8 +318,14 @@ impl Lowering<'_> {
 
     fn upstream(&mut self, name: &Spanned<String>, node: &Node) -> Upstream {
         let service_credential = ServiceCredential::Absent;
-        let (page, older_for, span) = (None, Vec::new(), name.span);
-        let mut upstream = Upstream { kind: name.value.clone(), service_credential, page, older_for, span };
+        let mut upstream = Upstream {
+            kind: name.value.clone(),
+            service_credential,
+            page: None,
+            older_for: Vec::new(),
+            transport: Transport::default(),
+            span: name.span,
+        };
         let mut kind = name.clone();
         if node.value != Value::Null
             && let Some(mut fields) = self.map(node, "an upstream")
@@ -328,6 +340,10 @@ impl Lowering<'_> {
                     &[("present", ServiceCredential::Present), ("absent", ServiceCredential::Absent)],
                 )
             });
+            let transport = fields.take("transport").and_then(|node| {
+                self.word(node, "transport", &[("http", Transport::Http), ("stdio", Transport::Stdio)])
+            });
+            upstream.transport = transport.unwrap_or_default();
             let page = fields.take("page").and_then(|node| self.count(node, "`page`"));
             upstream.page = page.and_then(|page| usize::try_from(page).ok()).filter(|page| *page > 0);
             let older_for = fields.take("older-for").map(|node| self.texts(node, "a user")).unwrap_or_default();

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     super::{
-        model::{Action, Raw, Send, SessionChoice, TokenChoice},
+        model::{Action, Layout, Raw, Send, SessionChoice, TokenChoice},
         source::Spanned,
         tree::{Node, Value},
     },
@@ -75,12 +75,14 @@ impl Lowering<'_> {
         let method = self.required(&mut fields, "method", "`send`").and_then(|node| self.text(node, "`method`"));
         let tool = fields.take("tool").map(|node| self.tool(node, cast));
         let arguments = fields.take("with").map(|node| self.arguments(node)).unwrap_or_default();
+        let layouts = [("line", Layout::Line), ("lines", Layout::Lines)];
+        let layout = fields.take("layout").and_then(|node| self.word(node, "layout", &layouts)).unwrap_or_default();
         self.finish(&fields, "`send`");
         let (upstream, tool) = match tool {
             Some(found) => found.map(|(upstream, tool)| (Some(upstream), Some(tool)))?,
             None => (None, None),
         };
-        Some((Raw::Post { method: method?.value, tool, arguments }, upstream))
+        Some((Raw::Post { method: method?.value, tool, arguments, layout }, upstream))
     }
 
     fn token(&mut self, node: Option<&Node>) -> TokenChoice {

@@ -91,6 +91,11 @@ impl Scenario {
         if older { Era::Stateful } else { pair.upstream }
     }
 
+    /// Whether the hub reaches this upstream as a child process.
+    pub fn is_child(&self, upstream: &str) -> bool {
+        self.upstreams.get(upstream).is_some_and(|upstream| upstream.transport == Transport::Stdio)
+    }
+
     /// Whether it asks a server directly: only a target that is a server can play it, and no hub.
     pub fn is_for_servers(&self) -> bool {
         self.upstreams.values().any(Upstream::is_server)
@@ -120,8 +125,22 @@ pub struct Upstream {
     /// out in which era such a server wants to be spoken to.
     #[serde(default)]
     pub older_for: Vec<String>,
+    /// How the hub reaches it.
+    #[serde(default)]
+    pub transport: Transport,
     /// Where the upstream was declared.
     pub span: Span,
+}
+
+/// How a hub reaches an upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// By HTTP.
+    #[default]
+    Http,
+    /// As a child process that it starts, over standard input and output.
+    Stdio,
 }
 
 /// Whether the operator has given the hub a credential of its own for an upstream.

@@ -354,7 +354,21 @@ pub enum Raw {
         tool: Option<String>,
         /// Arguments for `tools/call`, otherwise the params.
         arguments: serde_json::Map<String, Value>,
+        /// How the body is written.
+        #[serde(default)]
+        layout: Layout,
     },
+}
+
+/// How JSON is laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// On one line.
+    #[default]
+    Line,
+    /// On many.
+    Lines,
 }
 
 impl Raw {
