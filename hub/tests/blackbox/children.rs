@@ -154,6 +154,7 @@ fn fake(lifeline: TcpStream) -> Arc<Fake> {
         login: login.into(),
         token: format!("{login}-token"),
         scopes: vec!["read".into(), "write".into()],
+        eras: None,
     };
     let settings = Settings {
         name: "db".into(),

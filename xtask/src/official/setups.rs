@@ -172,7 +172,7 @@ fn install_everything() -> anyhow::Result<PathBuf> {
 }
 
 /// One user, and a server for each upstream; `everything` is one for each revision, because it speaks one at a time.
-fn configuration(hub: &PathBuf, folder: &Path, lab: &str, everything: &[String; 2]) -> anyhow::Result<PathBuf> {
+fn configuration(hub: &Path, folder: &Path, lab: &str, everything: &[String; 2]) -> anyhow::Result<PathBuf> {
     let servers = [("lab", lab), ("everything-2025-11-25", &everything[0]), ("everything-2026-07-28", &everything[1])];
     let mut text = String::from("listen: 127.0.0.1:0\nservers:\n");
     for (name, url) in servers {
