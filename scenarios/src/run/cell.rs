@@ -151,10 +151,11 @@ impl Setting<'_> {
             stage.close().await;
             Ok::<_, String>(took)
         });
+        // What still lives ends with the runtime, in an order that is chance: the book is closed before.
+        let trace = recorder.into_trace(facts);
         drop(runtime);
         drop(log);
-        let took = played?;
-        Ok((recorder.into_trace(facts), took))
+        Ok((trace, played?))
     }
 }
 
