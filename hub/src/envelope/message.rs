@@ -126,6 +126,11 @@ impl<'a> Message<'a> {
         self.id.clone().map(|place| &self.text[place])
     }
 
+    /// Whether it answers the request that has this number of the hub's own.
+    pub(crate) fn answers(&self, wire: u64) -> bool {
+        matches!(&self.kind, Kind::Response { id: Some(id) } if id.wire() == Some(wire))
+    }
+
     /// Whether it is a call of a tool.
     pub(crate) fn is_call(&self) -> bool {
         matches!(&self.kind, Kind::Request { method, .. } if method == "tools/call")

@@ -115,7 +115,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let upstream = upstream_session::of(errand).await?;
     let repeats = method == "tools/call" && upstream.era == Era::Stateless;
     let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };
-    let errand = &if repeated.is_empty() { errand.clone() } else { errand.repeating(repeated) };
+    let errand = &errand.repeating(repeated);
     let wire = upstream.next_id(hub);
     let told_of_progress = asker != Asker::Hub;
     let logs = logs(hub, &asker);

@@ -378,12 +378,7 @@ impl Carrier {
     async fn failed(&self, fault: Fault) -> Option<Delivery> {
         let (hub, caller, server) = (&self.errand.hub, &self.errand.caller, &self.errand.server);
         tracing::debug!(%server, user = %caller.principal, %fault, detail = fault.detail(), "a call failed");
-        if fault == Fault::SessionLost {
-            upstream_session::forgotten(&self.errand, &self.upstream).await;
-        }
-        if fault == Fault::Died {
-            upstream_session::died(&self.errand, &self.upstream).await;
-        }
+        upstream_session::lost(&self.errand, &self.upstream, &fault).await;
         if fault.is_the_servers() && !hub.isolation.keeps(Rule::FaultEndsOnlyItsCall) {
             hub.upstream_sessions.evict_named(server).await;
         }

@@ -97,6 +97,9 @@ impl Errand {
 
     /// The same, with this repeated in headers.
     pub(super) fn repeating(&self, repeated: Vec<(HeaderName, HeaderValue)>) -> Self {
+        if repeated == self.repeated {
+            return self.clone(); // Most repeat nothing.
+        }
         Self(Arc::new(Inner { repeated, ..(*self.0).clone() }))
     }
 

@@ -32,11 +32,7 @@ pub(crate) async fn listen(errand: &Errand, stream: &Arc<Backlog>) -> Result<(),
         match errand.listen(&upstream, None).await {
             Ok(frames) => Ok((upstream, Some(frames))),
             Err(fault) => {
-                match fault {
-                    Fault::SessionLost => upstream_session::forgotten(errand, &upstream).await,
-                    Fault::Died => upstream_session::died(errand, &upstream).await,
-                    _ => {}
-                }
+                upstream_session::lost(errand, &upstream, &fault).await;
                 Err(fault)
             }
         }

@@ -38,10 +38,8 @@ pub(super) async fn pass(errand: &Errand, upstream: &Arc<UpstreamSession>, body:
     let passing = errand.send(upstream, body);
     let limit = errand.hub.config.limits.call_timeout;
     let passed = tokio::time::timeout(limit, passing).await.unwrap_or(Err(Fault::TimedOut));
-    match passed {
-        Err(Fault::SessionLost) => upstream_session::forgotten(errand, upstream).await,
-        Err(Fault::Died) => upstream_session::died(errand, upstream).await,
-        _ => {}
+    if let Err(fault) = &passed {
+        upstream_session::lost(errand, upstream, fault).await;
     }
     passed.map(drop)
 }

@@ -96,9 +96,7 @@ pub(super) async fn own(errand: &Errand, upstream: &UpstreamSession, message: &M
         let first = first.ok_or(Fault::NoAnswer)?;
         let message = Message::read(&first).map_err(|error| Fault::Garbage { detail: error.to_string() })?;
         match &message.kind {
-            Kind::Response { id: Some(id) } if id.wire() == Some(wire) => {
-                return Ok(Heard::Refused(message.with_id(&raw_id)));
-            }
+            _ if message.answers(wire) => return Ok(Heard::Refused(message.with_id(&raw_id))),
             Kind::Notification { .. } if upstream.transport.child().is_some() => waiting.push_back(first),
             _ => return Err(Fault::NoAnswer),
         }
@@ -148,7 +146,7 @@ impl OwnEar {
                 }
                 self.tag.notification(&message)
             }
-            Kind::Response { id } if id.as_ref().and_then(Id::wire) == Some(self.tag.wire) => {
+            Kind::Response { .. } if message.answers(self.tag.wire) => {
                 self.over = true;
                 let answer = message.with_id(&self.tag.raw_id);
                 let object = Object::read(&answer).ok()?;

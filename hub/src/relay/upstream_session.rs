@@ -7,7 +7,7 @@ use super::{Errand, bridge, negotiate, transport};
 use crate::{
     config::{Reached, SpokenTo},
     downstream::{self, Greeting, REVISIONS, Session, Standing},
-    envelope::{Kind, Message, Object},
+    envelope::{Message, Object},
     era::{Era, Meta, STATELESS, meta, results},
     hub::Hub,
     isolation::{Rule, Serial, Slot, Slots},
@@ -98,7 +98,8 @@ async fn opened(errand: &Errand, greeting: Greeting) -> Result<Arc<UpstreamSessi
         return open(errand.clone(), greeting).await;
     }
     let owned = errand.clone();
-    let opening = async move { Box::pin(open(owned, greeting)).await }; // Most find it open: the steps of opening are not laid out before.
+    // Boxed when it begins: most find it open, and must not carry what opening would take.
+    let opening = async move { Box::pin(open(owned, greeting)).await };
     let (hub, session) = (errand.hub.clone(), errand.session.clone());
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
     let opened =
@@ -185,10 +186,7 @@ pub(super) async fn ask_stateless(errand: &Errand, way: Transport, method: &str,
     let upstream = UpstreamSession::none_at(&errand.server, way);
     let mut frames = errand.send(&upstream, meta::put_in(&question, says)).await?.frames;
     while let Some(frame) = frames.next().await? {
-        let answers = Message::read(&frame).is_ok_and(
-            |message| matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)),
-        );
-        if answers {
+        if Message::read(&frame).is_ok_and(|message| message.answers(id)) {
             return Ok(frame);
         }
     }
@@ -223,7 +221,7 @@ async fn initialize(
     let (upstream_id, mut frames) = (answer.session()?, answer.frames);
     while let Some(frame) = frames.next().await? {
         let message = Message::read(&frame).map_err(|error| garbage(&error.to_string()))?;
-        if !matches!(&message.kind, Kind::Response { id: Some(answered) } if answered.wire() == Some(id)) {
+        if !message.answers(id) {
             continue;
         }
         let (revision, offers) =
@@ -258,37 +256,47 @@ fn negotiated(frame: &str) -> Option<(String, BTreeSet<String>)> {
     Some((revision, offers.map(|offers| offers.keys().map(str::to_owned).collect()).unwrap_or_default()))
 }
 
+/// What a fault says of the session in which it happened, if anything: that its upstream has forgotten it, or that its child
+/// has died.
+pub(super) async fn lost(errand: &Errand, upstream: &Arc<UpstreamSession>, fault: &Fault) {
+    match fault {
+        Fault::SessionLost => forgotten(errand, upstream).await,
+        Fault::Died => died(errand, upstream).await,
+        _ => {}
+    }
+}
+
 /// The upstream has forgotten this session. On a route of one server the client's session goes with it: its client must
 /// learn that what it did is lost, and begin anew. On a route of several the others are well, and this one is opened
-/// anew when it is next needed; who comes late with such news takes nothing from whoever did so already.
+/// anew when it is next needed.
 pub(super) async fn forgotten(errand: &Errand, upstream: &Arc<UpstreamSession>) {
     let (hub, session, server) = (&errand.hub, &errand.session, &errand.server);
     tracing::info!(%server, session = %session.name, "the upstream has forgotten a session");
     match session.greeting {
         Greeting::OfTheClient => downstream::end(hub, session).await,
         Greeting::OfTheHub => {
-            let used = |kept: &Arc<UpstreamSession>| {
-                Arc::ptr_eq(kept, upstream) || !hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost)
-            };
-            match hub.upstream_sessions.remove_if(&errand.place(), server, used).await {
-                Ok(lost) => lost.iter().for_each(|lost| lost.give_back()),
-                Err(error) => tracing::error!(%error, "forgetting an upstream session"),
-            }
+            let only_what_was_lost = hub.isolation.keeps(Rule::ForgetOnlyWhatWasLost);
+            forget(errand, |kept| Arc::ptr_eq(kept, upstream) || !only_what_was_lost).await;
         }
     }
 }
 
 /// A child has died, and what it remembered with it. Its calls in flight are told so; the next request of its owner starts
-/// another. Who comes late with such news takes nothing from whoever did so already.
+/// another.
 pub(super) async fn died(errand: &Errand, upstream: &Arc<UpstreamSession>) {
     let (hub, session, server) = (&errand.hub, &errand.session, &errand.server);
     tracing::info!(%server, session = %session.name, "the child of a session has died");
-    if session.standing == Standing::Moment || !hub.isolation.keeps(Rule::StartAnewWhatDied) {
-        return;
+    if session.standing != Standing::Moment && hub.isolation.keeps(Rule::StartAnewWhatDied) {
+        forget(errand, |kept| Arc::ptr_eq(kept, upstream)).await;
     }
-    match hub.upstream_sessions.remove_if(&errand.place(), server, |kept| Arc::ptr_eq(kept, upstream)).await {
-        Ok(dead) => dead.iter().for_each(|dead| dead.give_back()),
-        Err(error) => tracing::error!(%error, "forgetting a child"),
+}
+
+/// Forgets the session at an upstream if it is the one that is meant: who comes late with such news takes nothing from
+/// whoever did so already.
+async fn forget(errand: &Errand, meant: impl Fn(&Arc<UpstreamSession>) -> bool) {
+    match errand.hub.upstream_sessions.remove_if(&errand.place(), &errand.server, meant).await {
+        Ok(lost) => lost.iter().for_each(|lost| lost.give_back()),
+        Err(error) => tracing::error!(%error, "forgetting an upstream session"),
     }
 }
 

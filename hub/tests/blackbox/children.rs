@@ -4,7 +4,7 @@
 //! arrives; when the connection ends, the process has ended.
 use std::{collections::BTreeMap, env, io::Write, net::TcpStream, sync::Arc, time::Duration};
 
-use fake_upstreams::{Account, Answers, Eras, Fake, Kind, Ledger, Script, Settings, stdio};
+use fake_upstreams::{Eras, Fake, Kind, Ledger, Script, Settings, stdio};
 use hub::{Config, Environment, Hub, HubHandle};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::running::{ALICE, BOB};
+use crate::running::{ALICE, BOB, settings};
 
 /// How long an event may take that has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -150,27 +150,13 @@ fn is_a_child() {
 }
 
 fn fake(lifeline: TcpStream) -> Arc<Fake> {
-    let account = |login: &str| Account {
-        login: login.into(),
-        token: format!("{login}-token"),
-        scopes: vec!["read".into(), "write".into()],
-        eras: None,
+    let eras = match env::var("ERA").as_deref() {
+        Ok("stateful") => Eras::Stateful,
+        Ok("stateless") => Eras::Stateless,
+        _ => Eras::Both,
     };
-    let settings = Settings {
-        name: "db".into(),
-        kind: Kind::Db,
-        accounts: vec![account("alice"), account("bob")],
-        seed: 1,
-        script: Script::from_yaml("rules:\n  - tool: query\n    hold: true\n", Kind::Db).unwrap(),
-        answers: Answers::Seeded,
-        page: None,
-        service: None,
-        eras: match env::var("ERA").as_deref() {
-            Ok("stateful") => Eras::Stateful,
-            Ok("stateless") => Eras::Stateless,
-            _ => Eras::Both,
-        },
-    };
+    let script = Script::from_yaml("rules:\n  - tool: query\n    hold: true\n", Kind::Db).unwrap();
+    let settings = Settings { script, eras, ..settings(Kind::Db) };
     let tell = move |entry| writeln!(&lifeline, "{}", serde_json::to_string(&entry).unwrap()).unwrap();
     Fake::new(settings, Ledger::new(tell))
 }

@@ -24,15 +24,15 @@ pub(crate) async fn fake(kind: Kind) -> (String, Arc<Fake>) {
     fake_writing(kind, Ledger::new(|_| {})).await
 }
 
-/// The same with its ledger.
-pub(crate) async fn fake_writing(kind: Kind, ledger: Ledger) -> (String, Arc<Fake>) {
+/// What a fake is, with Alice and Bob as its users.
+pub(crate) fn settings(kind: Kind) -> Settings {
     let account = |login: &str| Account {
         login: login.into(),
         token: format!("{login}-token"),
         scopes: vec!["read".into(), "write".into()],
         eras: None,
     };
-    let settings = Settings {
+    Settings {
         name: kind.to_string(),
         kind,
         accounts: vec![account("alice"), account("bob")],
@@ -42,8 +42,12 @@ pub(crate) async fn fake_writing(kind: Kind, ledger: Ledger) -> (String, Arc<Fak
         page: None,
         service: None,
         eras: Eras::default(),
-    };
-    let fake = Fake::new(settings, ledger);
+    }
+}
+
+/// The same with its ledger.
+pub(crate) async fn fake_writing(kind: Kind, ledger: Ledger) -> (String, Arc<Fake>) {
+    let fake = Fake::new(settings(kind), ledger);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     fake_upstreams::serve(listener, fake.clone(), std::future::pending());

@@ -8,11 +8,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::child::Asking;
-use crate::{
-    envelope::{Id, Kind, Message},
-    isolation::Listening,
-    upstream::Fault,
-};
+use crate::{envelope::Message, isolation::Listening, upstream::Fault};
 
 /// What a child says, as far as it concerns whoever reads this.
 #[derive(Debug)]
@@ -59,7 +55,8 @@ impl Lines {
         }
         match self.said.recv().await {
             Some(text) => {
-                if self.wire.is_some_and(|wire| answers(&text, wire)) {
+                let answers = |wire| Message::read(&text).is_ok_and(|message| message.answers(wire));
+                if self.wire.is_some_and(answers) {
                     self.over = true;
                     self.cancel = None;
                 }
@@ -92,12 +89,4 @@ impl Cancel {
             runtime.spawn(async move { self.write.send(line).await });
         }
     }
-}
-
-/// Whether this is the answer to the request with this id.
-fn answers(text: &str, wire: u64) -> bool {
-    let message = Message::read(text);
-    message.is_ok_and(
-        |message| matches!(&message.kind, Kind::Response { id } if id.as_ref().and_then(Id::wire) == Some(wire)),
-    )
 }
