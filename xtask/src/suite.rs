@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use anyhow::{Context, ensure};
@@ -23,9 +24,24 @@ pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Builds one binary and says where it is.
+/// What `cargo test` builds, and the binaries with it.
+const OF_THE_TESTS: [&str; 3] = ["--workspace", "--bins", "--tests"];
+/// Set while all tests run.
+static WITH_THE_TESTS: OnceLock<()> = OnceLock::new();
+
+/// From here on binaries are those that `cargo test` has built. A package built alone is built with fewer features of
+/// what it depends on, and so with nearly all of that once more.
+pub(crate) fn build_with_the_tests() {
+    let _ = WITH_THE_TESTS.set(());
+}
+
+/// Builds one binary and says where it is. The hub is always built alone, as it is shipped: without the feature that
+/// holds deliberate defects.
 pub(crate) fn build(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
-    build_with(package, binary, &[])
+    match WITH_THE_TESTS.get() {
+        Some(()) if package != "hub" => executable(binary, &OF_THE_TESTS),
+        _ => build_with(package, binary, &[]),
+    }
 }
 
 /// The same as it is shipped: what is measured must be.
@@ -35,7 +51,10 @@ pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathB
 
 /// The hub with the feature that holds deliberate defects, as the suite is built with it.
 pub(crate) fn build_defective_hub() -> anyhow::Result<PathBuf> {
-    executable("hub", &["--workspace", "--bin", "hub", "--features", "hub/defects"])
+    match WITH_THE_TESTS.get() {
+        Some(()) => executable("hub", &OF_THE_TESTS),
+        None => executable("hub", &["--workspace", "--bin", "hub", "--features", "hub/defects"]),
+    }
 }
 
 fn build_with(package: &str, binary: &str, flags: &[&str]) -> anyhow::Result<PathBuf> {

@@ -32,6 +32,7 @@ const PARTS: [Part; 18] = [
 
 /// Runs all parts; the exit code is 1 if any failed.
 pub(crate) fn run() -> anyhow::Result<u8> {
+    suite::build_with_the_tests();
     let mut failed = Vec::new();
     for (name, part) in PARTS {
         println!("\n== {name}");
