@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderValue;
 use sha2::Sha256;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -79,7 +80,17 @@ pub struct Hub {
 pub(crate) struct Acting {
     /// The bearer token, where one is sent.
     pub(crate) bearer: Option<Secret>,
+    /// The same as it is sent.
+    pub(crate) authorization: Option<HeaderValue>,
     linked: bool,
+}
+
+impl Acting {
+    /// As whoever has this token; without one, as nobody, if that is allowed.
+    fn with(bearer: Option<Secret>, nobody: bool) -> Self {
+        let authorization = bearer.as_ref().and_then(Secret::authorization);
+        Self { linked: nobody || authorization.is_some(), bearer, authorization }
+    }
 }
 
 /// A hub cannot be made.
@@ -188,17 +199,16 @@ impl Hub {
     }
 
     fn configured(&self, caller: &Caller, route: &str) -> Acting {
-        let Some(server) = self.config.servers.get(route) else { return Acting { bearer: None, linked: false } };
+        let Some(server) = self.config.servers.get(route) else { return Acting::with(None, false) };
         match server.credentials {
-            Credentials::None => Acting { bearer: None, linked: true },
-            Credentials::Shared => Acting { bearer: server.service_credential.clone(), linked: true },
+            Credentials::None => Acting::with(None, true),
+            Credentials::Shared => Acting::with(server.service_credential.clone(), false),
             Credentials::PerUser => {
                 let own =
                     self.config.users.get(&caller.principal).and_then(|user| user.credentials.get(route)).cloned();
                 let lent =
                     server.service_credential.clone().filter(|_| !self.isolation.keeps(Rule::NoFallbackCredential));
-                let bearer = own.or(lent);
-                Acting { linked: bearer.is_some(), bearer }
+                Acting::with(own.or(lent), false)
             }
         }
     }

@@ -1,13 +1,14 @@
 //! From the file to a configuration without doubt in it. Every problem is told at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     env, fmt, fs,
     path::Path,
     sync::Arc,
     time::Duration,
 };
 
+use foldhash::HashMap;
 use http::HeaderValue;
 
 use super::{Config, Credentials, Key, Limits, Secret, Server, SpokenTo, User, file, reach};
@@ -95,6 +96,7 @@ impl Problems {
             file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
         let holders = self.holders(&users);
         let limits = self.limits(&file.limits);
+        let users = users.into_iter().collect();
         Some(Config { listen: listen.ok()?, servers, groups, users, limits, holders })
     }
 
@@ -221,7 +223,7 @@ impl Problems {
 
     /// Who holds each key. One that two users hold would make one of them the other.
     fn holders(&mut self, users: &BTreeMap<Arc<str>, User>) -> HashMap<[u8; 32], Caller> {
-        let mut holders = HashMap::new();
+        let mut holders = HashMap::default();
         for (name, user) in users {
             for key in &user.keys {
                 let caller = Caller::new(name, &key.id);

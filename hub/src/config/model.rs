@@ -1,12 +1,13 @@
 //! What a hub runs on, once nothing is in doubt.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
+use foldhash::HashMap;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::{Limits, Secret};
@@ -22,7 +23,7 @@ pub struct Config {
     /// Servers that are offered as one, by the name of their route. No group has a server's name.
     pub groups: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// The users, by name.
-    pub users: BTreeMap<Arc<str>, User>,
+    pub users: HashMap<Arc<str>, User>,
     /// The limits.
     pub limits: Limits,
     /// Who holds a key, by its SHA-256: what a request shows is looked up, not compared with every key there is.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env};
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri, header::HOST};
 
 use super::{Command, Credentials, Endpoint, Reached, Secret, file, load::Problems};
 
@@ -55,7 +55,11 @@ impl Problems {
                 format_args!("`{url}` is no http or https URL; write for example http://127.0.0.1:7001/mcp"),
             );
         }
-        Some(Endpoint { uri: uri?, identity_headers: written.identity_headers == file::Switch::On, headers })
+        let uri = uri?;
+        if !headers.iter().any(|(name, _)| name == HOST) {
+            headers.extend(host_of(&uri).map(|host| (HOST, host)));
+        }
+        Some(Endpoint { uri, identity_headers: written.identity_headers == file::Switch::On, headers })
     }
 
     fn command(&mut self, place: &str, written: Written, credentials: Credentials) -> Option<Command> {
@@ -108,5 +112,31 @@ impl Problems {
             self.add(place, format_args!("`{name}` cannot be the name of an environment variable"));
         }
         fits
+    }
+}
+
+/// What `Host` says of this URL. A client would make it out of the URL again for every request.
+fn host_of(uri: &Uri) -> Option<HeaderValue> {
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host()?;
+    let port = uri.port_u16().filter(|port| *port != usual);
+    HeaderValue::try_from(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_its_port_where_it_is_not_the_usual_one() {
+        for (url, host) in [
+            ("http://example.org/mcp", "example.org"),
+            ("http://example.org:80/mcp", "example.org"),
+            ("https://example.org:80/mcp", "example.org:80"),
+            ("https://somebody@example.org:443/", "example.org"),
+            ("http://[::1]:7001/mcp", "[::1]:7001"),
+        ] {
+            assert_eq!(host_of(&url.parse().unwrap()).unwrap(), host, "{url}");
+        }
     }
 }

@@ -25,8 +25,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// A JSON body.
 pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
-    let mut response = empty(status);
-    *response.body_mut() = Full::new(Bytes::from(body)).boxed_unsync();
+    let mut response = Response::new(Full::new(Bytes::from(body)).boxed_unsync());
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -4,6 +4,8 @@
 //! session id it may carry besides. `initialize` begins a session unless it has such a `_meta`. Everything that the two
 //! eras can tell of one request has to agree, or a client could choose the era whose checks suit it.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Method, Response};
 
 use super::{
@@ -60,8 +62,16 @@ fn era(headers: &HeaderMap, message: &Message<'_>) -> Era {
 }
 
 /// The revision that the header names, of several the first: those that compare it refuse several.
-pub(super) fn revision_header(headers: &HeaderMap) -> Option<String> {
-    headers.get(REVISION).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+pub(super) fn revision_header(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    headers.get(REVISION).map(|value| match String::from_utf8_lossy(value.as_bytes()) {
+        Cow::Borrowed(named) => Cow::Borrowed(named.trim()),
+        Cow::Owned(named) => Cow::Owned(named.trim().to_owned()),
+    })
+}
+
+/// Whether this revision is spoken here.
+pub(super) fn is_spoken(revision: &str) -> bool {
+    revision == STATELESS || REVISIONS.contains(&revision)
 }
 
 /// Every revision that is spoken here, newest first.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::AUTHORI
 use super::{
     answers::{self, Body},
     batch,
-    front::{all_revisions, revision_header},
+    front::{all_revisions, is_spoken, revision_header},
     session::{self, NotOpened, Session, Standing},
     streams,
 };
@@ -111,10 +111,9 @@ pub(super) fn raw_id<'a>(message: &Message<'a>) -> &'a str {
 /// Refuses a revision that this hub does not speak, so that a client of a later era hears it at once. `initialize` may
 /// come with the header of the stateless era: it says in its params what it asks for.
 fn spoken_revision(request: &Checked, message: &Message<'_>) -> Result<(), Refusal> {
-    let spoken = all_revisions();
     match revision_header(&request.headers) {
-        Some(named) if !spoken.contains(&named.as_str()) => {
-            Err(Box::new(answers::unsupported_revision(raw_id(message), &named, &spoken)))
+        Some(named) if !is_spoken(&named) => {
+            Err(Box::new(answers::unsupported_revision(raw_id(message), &named, &all_revisions())))
         }
         _ => Ok(()),
     }

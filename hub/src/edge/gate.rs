@@ -66,10 +66,8 @@ fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Route), Box<Response<Body>
 /// host, and its origin, are not this machine's.
 fn from_this_machine(headers: &HeaderMap) -> bool {
     let local = |authority: &str| {
-        let host = authority
-            .rsplit_once(':')
-            .map_or(authority, |(host, port)| if port.ends_with(']') { authority } else { host });
-        matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+        let after = ["localhost", "127.0.0.1", "[::1]"].iter().find_map(|name| authority.strip_prefix(name));
+        after.is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
     };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let origin = headers.get(ORIGIN).map(|origin| {
@@ -77,6 +75,10 @@ fn from_this_machine(headers: &HeaderMap) -> bool {
         uri.and_then(|uri| uri.authority().map(ToString::to_string))
     });
     host.is_some_and(local) && origin.is_none_or(|origin| origin.is_some_and(|origin| local(&origin)))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Who holds the key that this request carries.

@@ -1,7 +1,5 @@
 //! Request ids. Two spellings of one string are one id; a number and a string never are.
 
-use serde_json::Value;
-
 /// A request id, comparable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Id {
@@ -12,11 +10,12 @@ pub(crate) enum Id {
 }
 
 impl Id {
-    /// Reads an id as it stands in a message. `null` and everything else is none.
+    /// Reads an id as it stands in a message: a JSON value. `null` and everything else is none.
     pub(crate) fn read(raw: &str) -> Option<Self> {
-        match serde_json::from_str(raw).ok()? {
-            Value::String(text) => Some(Self::Text(text)),
-            Value::Number(_) => Some(Self::Number(raw.trim().to_owned())),
+        let raw = raw.trim();
+        match raw.as_bytes().first()? {
+            b'"' => serde_json::from_str(raw).ok().map(Self::Text),
+            b'-' | b'0'..=b'9' => Some(Self::Number(raw.to_owned())),
             _ => None,
         }
     }

@@ -16,6 +16,10 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: Kind,
     /// `params`, as written.
     pub(crate) params: Option<&'a str>,
+    /// The members of `params`; `None` where it is no object.
+    members: Option<Object<'a>>,
+    /// The members of `params._meta`, likewise.
+    meta: Option<Object<'a>>,
     text: &'a str,
     id: Option<Range<usize>>,
 }
@@ -59,7 +63,7 @@ pub(crate) enum Malformed {
 impl<'a> Message<'a> {
     /// Reads a message.
     pub(crate) fn read(text: &'a str) -> Result<Self, Malformed> {
-        if depth(text) > DEEPEST {
+        if is_too_deep(text) {
             return Err(Malformed::Depth);
         }
         let object = Object::read(text).map_err(|error| Malformed::Json(error.to_string()))?;
@@ -84,7 +88,10 @@ impl<'a> Message<'a> {
             _ => return Err(Malformed::Envelope("only one of `method`, `result` and `error`")),
         };
         let id = raw_id.map(|raw| place_of(text, raw));
-        Ok(Self { kind, params: object.get("params"), text, id })
+        let params = object.get("params");
+        let members = params.and_then(|params| Object::read(params).ok());
+        let meta = members.as_ref().and_then(|members| Object::read(members.get("_meta")?).ok());
+        Ok(Self { kind, params, members, meta, text, id })
     }
 
     /// The message with this in the place of its id, every other byte as it was.
@@ -143,7 +150,7 @@ impl<'a> Message<'a> {
 
     /// A member of `params`, as it was written.
     pub(crate) fn param(&self, name: &str) -> Option<&'a str> {
-        Object::read(self.params?).ok()?.get(name)
+        self.members.as_ref()?.get(name)
     }
 
     /// A member of `params` that is a string, as it was written and read.
@@ -169,11 +176,9 @@ impl<'a> Message<'a> {
         self.meta("progressToken")
     }
 
-    /// A member of `params._meta`, as it was written. Most messages have none of those that the hub asks for, and are not
-    /// read again to find that out: a key that is not among the bytes is not there, unless it is written with escapes.
+    /// A member of `params._meta`, as it was written.
     pub(crate) fn meta(&self, name: &str) -> Option<&'a str> {
-        let params = self.params.filter(|params| params.contains(name) || params.contains('\\'))?;
-        Object::read(Object::read(params).ok()?.get("_meta")?).ok()?.get(name)
+        self.meta.as_ref()?.get(name)
     }
 
     /// The message with one more member of `params`, before all others; it must not be there already.
@@ -228,8 +233,14 @@ pub(crate) fn splice(text: &str, place: Range<usize>, value: &str) -> String {
     [&text[..place.start], value, &text[place.end..]].concat()
 }
 
-/// How deep arrays and objects stand inside each other, strings left out. Linear, and no recursion:
-/// it runs before any parser that recurses.
+/// Whether arrays and objects stand inside each other deeper than anything real. Linear, and no recursion: it runs before
+/// any parser that recurses. What has few of them at all, which is nearly everything, is only counted.
+fn is_too_deep(text: &str) -> bool {
+    let opened = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opened > DEEPEST && depth(text) > DEEPEST
+}
+
+/// How deep arrays and objects stand inside each other, strings left out.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {

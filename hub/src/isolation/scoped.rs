@@ -3,11 +3,12 @@
 //! It takes its lock and its tasks from [`super::sync`], so that its promises can be shown in any order: `orders.rs`.
 
 use std::{
-    collections::HashMap,
     fmt,
     future::Future,
     sync::{Arc, PoisonError},
 };
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::{
     Isolation, Level, Place,
@@ -30,7 +31,7 @@ struct Inner<T: Table, V, E> {
     state: Mutex<State<T, V, E>>,
 }
 
-/// Hashed, so that finding an entry takes as long among many as among few; nobody is shown the order, which is chance.
+/// Hashed, with a seed that is chance, so that finding an entry takes as long among many as among few; nobody is shown the order.
 struct State<T: Table, V, E> {
     entries: HashMap<(Scope, T::Id), Entry<V>>,
     openings: HashMap<(Scope, T::Id), Begun<V, E>>,

@@ -132,15 +132,15 @@ impl Errand {
             principal: &self.caller.principal,
             client_authorization: self.authorization.as_ref(),
         };
-        let bearer = acting.bearer.as_ref().map(Secret::reveal);
         let spoken = upstream.map_or(Spoken::First, UpstreamSession::spoken);
-        let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets)).then_some((bearer, &body));
+        let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets))
+            .then(|| (acting.bearer.as_ref().map(Secret::reveal), &body));
         tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
         let mirrored = if spoken == Spoken::Stateless { self.mirrored(&body) } else { Vec::new() };
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = endpoint.uri.clone();
-        *request.headers_mut() = headers::of(&self.hub, endpoint, sender, bearer, spoken)?;
+        *request.headers_mut() = headers::of(&self.hub, endpoint, sender, acting.authorization, spoken)?;
         request.headers_mut().extend(mirrored);
         Ok(request)
     }

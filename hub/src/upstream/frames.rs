@@ -11,6 +11,9 @@ use hyper::body::Incoming;
 use super::{Fault, client::chain, stdio::Lines};
 use crate::envelope::sse;
 
+/// What the media type of a stream begins with.
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
 /// An answer that is being read.
 #[derive(Debug)]
 pub(crate) struct Frames {
@@ -46,8 +49,8 @@ enum Form {
 impl Frames {
     /// Begins to read. `limit` is the largest message, in bytes.
     pub(crate) fn of(response: Response<Incoming>, limit: usize) -> Self {
-        let media = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
-        let streams = media.is_some_and(|media| media.starts_with(b"text/event-stream"));
+        let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
+        let streams = media.is_some_and(|media| media.eq_ignore_ascii_case(EVENT_STREAM));
         let form = if streams { Form::Stream(sse::Reader::default()) } else { Form::Json(Vec::new()) };
         Self::from(Source::Body(Body { body: response.into_body(), form, limit }))
     }
@@ -132,6 +135,11 @@ impl Frames {
     }
 }
 
+/// Bytes as a text; what is no UTF-8 is replaced.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// What was read of a body.
 enum Read {
     More(Vec<String>),
@@ -147,8 +155,8 @@ impl Body {
                 Err(_) => Ok(Read::More(Vec::new())),
             },
             Some(Err(error)) => Err(Fault::Cut { detail: chain(&error) }),
-            None => Ok(Read::Last(match &self.form {
-                Form::Json(whole) if !whole.is_empty() => Some(String::from_utf8_lossy(whole).into_owned()),
+            None => Ok(Read::Last(match &mut self.form {
+                Form::Json(whole) if !whole.is_empty() => Some(text(std::mem::take(whole))),
                 Form::Json(_) | Form::Stream(_) => None,
             })),
         }

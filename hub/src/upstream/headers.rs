@@ -19,6 +19,14 @@ pub(crate) const REVISION: HeaderName = HeaderName::from_static("mcp-protocol-ve
 /// By which a stream is resumed.
 pub(crate) const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
+/// Who is calling, twice: under the names that this hub uses, and under those of the hub that it stands in for.
+const USER: [HeaderName; 2] = [HeaderName::from_static("user-id"), HeaderName::from_static("x-mcphub-user-id")];
+/// In which session, likewise.
+const IN_SESSION: [HeaderName; 2] =
+    [HeaderName::from_static("user-session-id"), HeaderName::from_static("x-mcphub-session")];
+/// When, in seconds.
+const TIMESTAMP: HeaderName = HeaderName::from_static("x-mcphub-timestamp");
+
 /// Headers of a request, those of the operator's not counted: room that need not be made one by one.
 const USUAL: usize = 12;
 
@@ -48,12 +56,12 @@ pub(crate) enum Spoken<'a> {
     Stateless,
 }
 
-/// All headers of a request to `endpoint`, as `bearer`, but for those that repeat its body.
+/// All headers of a request to `endpoint`, as whoever has this `authorization`, but for those that repeat its body.
 pub(crate) fn of(
     hub: &Hub,
     endpoint: &Endpoint,
     sender: Sender<'_>,
-    bearer: Option<&str>,
+    authorization: Option<HeaderValue>,
     spoken: Spoken<'_>,
 ) -> Result<HeaderMap, Fault> {
     let mut headers = HeaderMap::with_capacity(USUAL + endpoint.headers.len());
@@ -76,9 +84,7 @@ pub(crate) fn of(
             headers.insert(REVISION, HeaderValue::from_static(STATELESS));
         }
     }
-    if let Some(bearer) = bearer {
-        let mut authorization = value(&format!("Bearer {bearer}"))?;
-        authorization.set_sensitive(true);
+    if let Some(authorization) = authorization {
         headers.insert(AUTHORIZATION, authorization);
     }
     if let Some(authorization) = sender.client_authorization.filter(|_| !hub.isolation.keeps(Rule::ForwardNoHubToken)) {
@@ -86,15 +92,10 @@ pub(crate) fn of(
     }
     if endpoint.identity_headers && hub.isolation.keeps(Rule::SendIdentity) {
         let now = hub.environment.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        for (name, text) in [
-            ("user-id", sender.principal),
-            ("user-session-id", &sender.session.name),
-            ("x-mcphub-user-id", sender.principal),
-            ("x-mcphub-session", &sender.session.name),
-            ("x-mcphub-timestamp", &now.to_string()),
-        ] {
-            headers.insert(HeaderName::from_static(name), value(text)?);
-        }
+        let (user, session) = (value(sender.principal)?, value(&sender.session.name)?);
+        headers.extend(USER.map(|name| (name, user.clone())));
+        headers.extend(IN_SESSION.map(|name| (name, session.clone())));
+        headers.insert(TIMESTAMP, now.into());
     }
     Ok(headers)
 }
