@@ -84,7 +84,10 @@ enum Task {
         name: Option<String>,
     },
     /// Runs all tests: unit tests, black-box tests, the suite in every mode, other people's clients.
-    Test,
+    Test {
+        /// Only the parts whose names contain this, for example `fastmcp`.
+        part: Option<String>,
+    },
     /// Writes the README's blocks of output anew.
     Readme {
         /// Only says whether they are as they should be.
@@ -104,7 +107,7 @@ fn main() -> ExitCode {
         Task::Bench { quick } => bench::run(quick).map(|()| 0),
         Task::Demo { port } => demo::run(port).map(|()| 0),
         Task::Clients { name } => peers::try_all(name.as_deref()).map(|()| 0),
-        Task::Test => test::run(),
+        Task::Test { part } => test::run(part.as_deref()),
         Task::Readme { check } => readme::run(check).map(u8::from),
         Task::Tidy => tidy::run(&root()).map(u8::from),
     };

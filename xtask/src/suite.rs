@@ -1,10 +1,11 @@
 //! The suite and the other binaries, built and called.
 
 use std::{
+    env,
     ffi::OsString,
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use anyhow::{Context, ensure};
@@ -21,26 +22,32 @@ pub(crate) fn pass_through(args: &[String]) -> anyhow::Result<u8> {
 
 /// The cargo that started this.
 pub(crate) fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// What `cargo test` builds, and the binaries with it.
-const OF_THE_TESTS: [&str; 3] = ["--workspace", "--bins", "--tests"];
-/// Set while all tests run.
-static WITH_THE_TESTS: OnceLock<()> = OnceLock::new();
+/// The variable with the folder of binaries that are built already, for parts of the tests that run side by side.
+pub(crate) const BUILT: &str = "CROSSTALK_BUILT";
+/// The hub with deliberate defects, in that folder.
+const DEFECTIVE_HUB: &str = "hub-with-defects";
 
-/// From here on binaries are those that `cargo test` has built. A package built alone is built with fewer features of
-/// what it depends on, and so with nearly all of that once more.
-pub(crate) fn build_with_the_tests() {
-    let _ = WITH_THE_TESTS.set(());
+/// Builds every binary into a folder, for [`BUILT`]. They are those that `cargo test` has built: a package built alone is
+/// built with fewer features of what it depends on, and so with nearly all of that once more. Only the hub is built alone
+/// as well, as it is shipped: without the feature that holds deliberate defects.
+pub(crate) fn build_everything(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    let with_the_tests = ["--workspace", "--bins", "--tests"];
+    for (binary, name) in [("crosstalk", "crosstalk"), ("fake-upstreams", "fake-upstreams"), ("hub", DEFECTIVE_HUB)] {
+        fs::copy(executable(binary, &with_the_tests)?, folder.join(name)).context("keeping what was built")?;
+    }
+    fs::copy(build_with("hub", "hub", &[])?, folder.join("hub")).context("keeping what was built")?;
+    Ok(())
 }
 
-/// Builds one binary and says where it is. The hub is always built alone, as it is shipped: without the feature that
-/// holds deliberate defects.
+/// Builds one binary and says where it is.
 pub(crate) fn build(package: &str, binary: &str) -> anyhow::Result<PathBuf> {
-    match WITH_THE_TESTS.get() {
-        Some(()) if package != "hub" => executable(binary, &OF_THE_TESTS),
-        _ => build_with(package, binary, &[]),
+    match env::var_os(BUILT) {
+        Some(folder) => Ok(PathBuf::from(folder).join(binary)),
+        None => build_with(package, binary, &[]),
     }
 }
 
@@ -51,8 +58,8 @@ pub(crate) fn build_release(package: &str, binary: &str) -> anyhow::Result<PathB
 
 /// The hub with the feature that holds deliberate defects, as the suite is built with it.
 pub(crate) fn build_defective_hub() -> anyhow::Result<PathBuf> {
-    match WITH_THE_TESTS.get() {
-        Some(()) => executable("hub", &OF_THE_TESTS),
+    match env::var_os(BUILT) {
+        Some(folder) => Ok(PathBuf::from(folder).join(DEFECTIVE_HUB)),
         None => executable("hub", &["--workspace", "--bin", "hub", "--features", "hub/defects"]),
     }
 }

@@ -1,6 +1,9 @@
 //! Everything that CI runs, each part told, and the sum at the end.
+//!
+//! After `cargo test` the parts run in two lanes side by side, each part a process of its own: the suite is busy with one
+//! core, and other people's programs make it wait.
 
-use std::{fs, path::Path, process::Command, time::Instant};
+use std::{fs, path::Path, process::Command, sync::Mutex, thread, time::Instant};
 
 use anyhow::{Context, ensure};
 
@@ -8,15 +11,19 @@ use crate::{official, peers, readme, root, servers, suite, targets};
 
 type Part = (&'static str, fn() -> anyhow::Result<()>);
 
-/// The parts, cheapest first where nothing speaks against it.
-const PARTS: [Part; 18] = [
-    ("cargo test", cargo_test),
+/// What comes before everything else: it also builds what the others need.
+const FIRST: Part = ("cargo test", cargo_test);
+/// The suite against the hub inside of it.
+const SUITE: [Part; 6] = [
     ("conformance, in-process", || crosstalk(&[])),
     ("conformance, over sockets", || crosstalk(&["--mode", "socket"])),
     ("one seed, one trace", one_seed_one_trace),
-    ("ten other seeds find nothing", || crosstalk(&["--seed", "1", "--repeat", "10"])),
     ("random programs find nothing", || crosstalk(&["explore", "--cases", "2500", "--seed", "7"])),
     ("every check can fail", || crosstalk(&["mutants"])),
+    ("ten other seeds find nothing", || crosstalk(&["--seed", "1", "--repeat", "10"])),
+];
+/// What needs processes, most of them of other people. Several install things, so they run one after the other.
+const PROCESSES: [Part; 11] = [
     ("the README's output and examples", || readme::check_all()),
     ("the reference hub as a process", targets::reference),
     ("a hub made with fastmcp is found to be what it is", targets::fastmcp),
@@ -30,25 +37,86 @@ const PARTS: [Part; 18] = [
     ("the TypeScript SDK of the first line as a client", || peers::TYPESCRIPT_1.check()),
 ];
 
-/// Runs all parts; the exit code is 1 if any failed.
-pub(crate) fn run() -> anyhow::Result<u8> {
-    suite::build_with_the_tests();
-    let mut failed = Vec::new();
-    for (name, part) in PARTS {
+fn parts() -> impl Iterator<Item = Part> {
+    [FIRST].into_iter().chain(SUITE).chain(PROCESSES)
+}
+
+/// Runs all parts, or those whose names contain `only`; the exit code is 1 if any failed.
+pub(crate) fn run(only: Option<&str>) -> anyhow::Result<u8> {
+    let failed = match only {
+        None => everything()?,
+        Some(only) => some(only)?,
+    };
+    println!();
+    for name in &failed.names {
+        println!("failed: {name}");
+    }
+    println!("{} passed, {} failed", failed.of - failed.names.len(), failed.names.len());
+    Ok(u8::from(!failed.names.is_empty()))
+}
+
+/// The parts that failed, of so many.
+struct Failed {
+    names: Vec<&'static str>,
+    of: usize,
+}
+
+/// Some parts, one after the other, in this process.
+fn some(only: &str) -> anyhow::Result<Failed> {
+    let chosen: Vec<Part> = parts().filter(|(name, _)| name.contains(only)).collect();
+    let names: Vec<&str> = parts().map(|(name, _)| name).collect();
+    ensure!(!chosen.is_empty(), "no part is called `{only}`; there are: {}", names.join("; "));
+    let mut failed = Failed { names: Vec::new(), of: chosen.len() };
+    for (name, part) in chosen {
         println!("\n== {name}");
         let began = Instant::now();
-        if let Err(error) = part() {
+        let done = part();
+        if let Err(error) = &done {
             eprintln!("{name}: {error:#}");
-            failed.push(name);
+            failed.names.push(name);
         }
         println!("== {name}: {:.0} s", began.elapsed().as_secs_f64());
     }
-    println!();
-    for name in &failed {
-        println!("failed: {name}");
+    Ok(failed)
+}
+
+/// All parts: the first alone, then two lanes side by side.
+fn everything() -> anyhow::Result<Failed> {
+    // Asked for now: what follows may build this very program anew.
+    let xtask = std::env::current_exe().context("finding this program")?;
+    let mut failed = some(FIRST.0)?.names;
+    let built = root().join("target/built");
+    suite::build_everything(&built)?;
+    let told = Mutex::new(());
+    let lane = |parts: &[Part]| -> Vec<&'static str> {
+        let names = parts.iter().map(|(name, _)| *name);
+        names.filter(|name| !as_a_process(&xtask, name, &built, &told)).collect()
+    };
+    let (suite, processes) = thread::scope(|scope| {
+        let suite = scope.spawn(|| lane(&SUITE));
+        let processes = lane(&PROCESSES);
+        (suite.join(), processes)
+    });
+    failed.extend(suite.map_err(|_| anyhow::anyhow!("the lane of the suite died"))?);
+    failed.extend(processes);
+    Ok(Failed { names: failed, of: parts().count() })
+}
+
+/// Runs one part and tells what it said when it is over; whether it passed.
+fn as_a_process(xtask: &Path, name: &str, built: &Path, told: &Mutex<()>) -> bool {
+    let output = Command::new(xtask).args(["test", name]).env(suite::BUILT, built).output();
+    let _telling = told.lock();
+    match output {
+        Ok(output) => {
+            println!("{}", String::from_utf8_lossy(&output.stdout).trim_end());
+            eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            output.status.success()
+        }
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            false
+        }
     }
-    println!("{} passed, {} failed", PARTS.len() - failed.len(), failed.len());
-    Ok(u8::from(!failed.is_empty()))
 }
 
 fn cargo_test() -> anyhow::Result<()> {
@@ -92,4 +160,22 @@ fn compare(first: &Path, second: &Path) -> anyhow::Result<usize> {
     }
     ensure!(count > 0 && count == fs::read_dir(second)?.count(), "the two runs wrote different files");
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_part() {
+        for (name, _) in parts() {
+            assert_eq!(parts().filter(|(other, _)| other.contains(name)).count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_there_is_not_is_told() {
+        let refused = some("no such part").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.contains("`no such part`") && refused.contains("cargo test"), "{refused}");
+    }
 }
