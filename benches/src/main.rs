@@ -126,8 +126,8 @@ fn measured(hub: &Path, config: &Path, upstream: &Server, effort: Effort) -> any
     say("measuring calls");
     let mut load = Servant::start("load", party()?.arg("load").args(targets))?;
     let relayed = relay::measure(&mut load, &serving, &proxy, effort)?;
-    for Relayed { clients, ratio, .. } in &relayed {
-        say(&format!("{clients} clients: {:.2} of the proxy's calls", ratio.median));
+    for Relayed { era, clients, ratio, .. } in &relayed {
+        say(&format!("{clients} {} clients: {:.2} of the proxy's calls", era.name(), ratio.median));
     }
     drop((load, serving, proxy));
     say("measuring idle sessions");

@@ -8,10 +8,12 @@ use anyhow::Context;
 use crate::{
     process::{Servant, Server},
     spread::Spread,
+    stage::Era,
 };
 
-/// Clients that call side by side.
-pub const CLIENTS: [usize; 3] = [1, 16, 64];
+/// How clients call, and how many side by side.
+const CROWDS: [(Era, usize); 5] =
+    [(Era::Stateful, 1), (Era::Stateful, 16), (Era::Stateful, 64), (Era::Stateless, 16), (Era::Stateless, 64)];
 /// The ways, in the order of the first round; each round begins with the next.
 const WAYS: [Way; 3] = [Way::Upstream, Way::Hub, Way::Proxy];
 
@@ -36,6 +38,8 @@ impl Way {
 /// What so many clients were given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relayed {
+    /// How they call.
+    pub era: Era,
     /// Clients at once.
     pub clients: usize,
     /// Calls a second through the hub, as a part of those through the proxy, in each round.
@@ -70,13 +74,13 @@ pub struct Effort {
     pub calls: u32,
 }
 
-/// Measures with each number of clients.
+/// Measures with each crowd of clients.
 ///
 /// # Errors
 /// Where a call was not answered as it should be, or a process ended.
 pub fn measure(load: &mut Servant, hub: &Server, proxy: &Server, effort: Effort) -> anyhow::Result<Vec<Relayed>> {
     let mut parties = Parties { load, hub, proxy };
-    CLIENTS.into_iter().map(|clients| parties.relayed(clients, effort)).collect()
+    CROWDS.into_iter().map(|(era, clients)| parties.relayed(era, clients, effort)).collect()
 }
 
 struct Parties<'a> {
@@ -86,15 +90,15 @@ struct Parties<'a> {
 }
 
 impl Parties<'_> {
-    fn relayed(&mut self, clients: usize, effort: Effort) -> anyhow::Result<Relayed> {
+    fn relayed(&mut self, era: Era, clients: usize, effort: Effort) -> anyhow::Result<Relayed> {
         for way in WAYS {
-            self.sample(way, clients, effort.calls)?; // Connections and memory are made once, and not counted.
+            self.sample(way, era, clients, effort.calls)?; // Connections and memory are made once, and not counted.
         }
         let mut samples = WAYS.map(|_| Vec::with_capacity(effort.rounds));
         for round in 0..effort.rounds {
             for turn in 0..WAYS.len() {
                 let place = (round + turn) % WAYS.len();
-                samples[place].push(self.sample(WAYS[place], clients, effort.calls)?);
+                samples[place].push(self.sample(WAYS[place], era, clients, effort.calls)?);
             }
         }
         let [upstream, hub, proxy] = samples;
@@ -103,6 +107,7 @@ impl Parties<'_> {
         let rates = |samples: &[Sample]| spread(samples.iter().map(|sample| sample.rate).collect());
         let cpus = |samples: &[Sample]| spread(samples.iter().map(|sample| sample.cpu).collect());
         Ok(Relayed {
+            era,
             clients,
             ratio: spread(ratios.collect())?,
             upstream: rates(&upstream)?,
@@ -114,14 +119,14 @@ impl Parties<'_> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "nanoseconds of less than a minute")]
-    fn sample(&mut self, way: Way, clients: usize, calls: u32) -> anyhow::Result<Sample> {
+    fn sample(&mut self, way: Way, era: Era, clients: usize, calls: u32) -> anyhow::Result<Sample> {
         let between = match way {
             Way::Upstream => None,
             Way::Hub => Some(self.hub),
             Way::Proxy => Some(self.proxy),
         };
         let before = between.map(Server::cpu).transpose()?;
-        let nanos = self.load.order(&format!("run {} {clients} {calls}", way.target()))?;
+        let nanos = self.load.order(&format!("run {} {} {clients} {calls}", way.target(), era.name()))?;
         let after = between.map(Server::cpu).transpose()?;
         let used = after.zip(before).map_or(0, |(after, before)| after.saturating_sub(before));
         Ok(Sample { rate: f64::from(calls) * 1e9 / nanos as f64, cpu: used as f64 / f64::from(calls) })

@@ -1,5 +1,8 @@
 //! What all parties agree on: the users, what each of them shows, and the hub's configuration.
 
+use std::str::FromStr;
+
+use anyhow::Context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +20,34 @@ pub enum Shows {
     Key,
     /// Its token of the upstream, which the hub would put in.
     Token,
+}
+
+/// How a client speaks: with a session, or with requests that stand alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Era {
+    /// 2025-11-25.
+    Stateful,
+    /// 2026-07-28.
+    Stateless,
+}
+
+impl Era {
+    /// As it is written in orders and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stateful => "stateful",
+            Self::Stateless => "stateless",
+        }
+    }
+}
+
+impl FromStr for Era {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        let era = [Self::Stateful, Self::Stateless].into_iter().find(|era| era.name() == name);
+        era.with_context(|| format!("`{name}` is no era"))
+    }
 }
 
 /// Whose session the one with this number is: users take turns.

@@ -5,6 +5,7 @@ use crate::{
     memory::{Memory, SESSIONS},
     relay::Relayed,
     spread::Spread,
+    stage::Era,
 };
 
 /// Calls a second through the hub as a part of those through a proxy that only copies, at least.
@@ -71,8 +72,9 @@ fn rows(measured: &Measured) -> Vec<Row> {
 }
 
 fn relay(measured: &Relayed) -> [Row; 3] {
-    let Relayed { clients, ratio, upstream, hub, proxy, hub_cpu, proxy_cpu } = measured;
-    let who = if *clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") };
+    let Relayed { era, clients, ratio, upstream, hub, proxy, hub_cpu, proxy_cpu } = measured;
+    let without = if *era == Era::Stateless { " without sessions" } else { "" };
+    let who = if *clients == 1 { format!("1 client{without}") } else { format!("{clients} clients{without}") };
     let first = Row::new(format!("{who}: calls through the hub / through a bare proxy"), part(ratio.median));
     let first = first.half("", *ratio, part);
     let [straight, through, bare] = [upstream, hub, proxy].map(|rate| thousands(rate.median));
@@ -163,8 +165,9 @@ mod tests {
         Spread { low: median * 0.95, median, high: median * 1.1 }
     }
 
-    fn relayed(clients: usize, ratio: f64) -> Relayed {
+    fn relayed(era: Era, clients: usize, ratio: f64) -> Relayed {
         Relayed {
+            era,
             clients,
             ratio: spread(ratio),
             upstream: spread(20_000.0),
@@ -179,7 +182,11 @@ mod tests {
     fn a_goal_that_is_missed_is_told_as_loudly_as_one_that_is_met() {
         let measured = Measured {
             machine: "2 cores, Linux x86_64, release build".into(),
-            relayed: vec![relayed(1, 0.5), relayed(16, 0.8), relayed(64, 0.7)],
+            relayed: vec![
+                relayed(Era::Stateful, 1, 0.5),
+                relayed(Era::Stateful, 16, 0.8),
+                relayed(Era::Stateless, 64, 0.7),
+            ],
             memory: Memory { empty: 9 << 20, full: [21 << 20, 140 << 20] },
             pool: vec![
                 Pool { operation: "hit", tasks: 1, times: [spread(200.0), spread(220.0), spread(350.0)] },

@@ -11,31 +11,51 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::stage::Era;
+
 /// The session id header of streamable HTTP.
 pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// The headers of a request that stands alone.
+const ALONE: [(&str, &str); 3] =
+    [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "whoami")];
+/// What such a request says of itself.
+const SAYS: &str = r#","io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"0"}"#;
 
 /// What a client says first.
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"roots":{"listChanged":true},"sampling":{}},"clientInfo":{"name":"bench","title":"Measures","version":"0"}}}"#;
 
-/// A client with a session on a connection of its own.
+/// A client on a connection of its own, with a session where its era has them.
 #[derive(Debug)]
 pub struct Client {
     sender: http1::SendRequest<Full<Bytes>>,
     base: Request<()>,
     expected: String,
+    /// What each call says of itself, besides its progress token.
+    says: &'static str,
     calls: u64,
 }
 
 impl Client {
-    /// Connects and opens a session. `bearer` is what it shows; `expected` is the token that has to reach the upstream.
+    /// Connects and opens a session, where the era has them. `bearer` is what it shows; `expected` is the token that has
+    /// to reach the upstream.
     ///
     /// # Errors
     /// Where that is not possible.
-    pub async fn open(url: &Uri, bearer: &str, expected: String) -> anyhow::Result<Self> {
+    pub async fn open(url: &Uri, era: Era, bearer: &str, expected: String) -> anyhow::Result<Self> {
         let sender = connect(url).await?;
-        let mut client = Self { sender, base: base(url, bearer)?, expected, calls: 0 };
-        let session = client.hello(false).await?;
-        client.base.headers_mut().insert(SESSION, session);
+        let mut client = Self { sender, base: base(url, bearer)?, expected, says: "", calls: 0 };
+        match era {
+            Era::Stateful => {
+                let session = client.hello(false).await?;
+                client.base.headers_mut().insert(SESSION, session);
+            }
+            Era::Stateless => {
+                client.says = SAYS;
+                let alone = ALONE.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+                client.base.headers_mut().extend(alone);
+            }
+        }
         Ok(client)
     }
 
@@ -45,7 +65,7 @@ impl Client {
     /// Where that is not possible.
     pub async fn visit(url: &Uri, bearer: &str) -> anyhow::Result<()> {
         let sender = connect(url).await?;
-        let mut client = Self { sender, base: base(url, bearer)?, expected: String::new(), calls: 0 };
+        let mut client = Self { sender, base: base(url, bearer)?, expected: String::new(), says: "", calls: 0 };
         client.hello(true).await?;
         // With `connection: close` the server ends the connection, and the sender learns of it.
         let gone = client.sender.ready().await;
@@ -70,9 +90,9 @@ impl Client {
     /// Where it is not, or none comes.
     pub async fn call(&mut self) -> anyhow::Result<()> {
         self.calls += 1;
-        let id = self.calls;
+        let (id, says) = (self.calls, self.says);
         let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"whoami","arguments":{{"text":"a sentence of some length"}},"_meta":{{"progressToken":{id}}}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"whoami","arguments":{{"text":"a sentence of some length"}},"_meta":{{"progressToken":{id}{says}}}}}}}"#
         );
         let request = self.request(body);
         self.sender.ready().await?;

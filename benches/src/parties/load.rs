@@ -1,8 +1,8 @@
 //! The generator of load: told on standard input what to do, one order a line, and answering each with a line.
 //!
 //! ```text
-//! run <target> <clients> <calls>     so many calls over so many clients; answered with the nanoseconds they took
-//! visit <target> <from> <to>         the users with these numbers open a session and leave; answered with 0
+//! run <target> <era> <clients> <calls>   so many calls over so many clients; answered with the nanoseconds they took
+//! visit <target> <from> <to>             the users with these numbers open a session and leave; answered with 0
 //! ```
 //!
 //! A line that begins with `error: ` says what went wrong.
@@ -22,7 +22,7 @@ use hyper::Uri;
 use tokio::task::JoinSet;
 
 use super::client::Client;
-use crate::stage::{Shows, key, token, user};
+use crate::stage::{Era, Shows, key, token, user};
 
 /// Sessions that are being opened at once by `visit`.
 const VISITORS: usize = 16;
@@ -31,7 +31,8 @@ const VISITORS: usize = 16;
 struct Target {
     url: Uri,
     shows: Shows,
-    clients: Vec<Client>,
+    /// By era.
+    clients: BTreeMap<Era, Vec<Client>>,
 }
 
 /// Does what it is told until standard input ends. Targets are `name=url`.
@@ -43,7 +44,7 @@ pub async fn obey(targets: &[String]) -> anyhow::Result<()> {
     for target in targets {
         let (name, url) = target.split_once('=').context("write `name=url`")?;
         let shows = if name == "hub" { Shows::Key } else { Shows::Token };
-        known.insert(name.to_owned(), Target { url: url.parse()?, shows, clients: Vec::new() });
+        known.insert(name.to_owned(), Target { url: url.parse()?, shows, clients: BTreeMap::new() });
     }
     for line in io::stdin().lock().lines() {
         let answer = match order(&mut known, &line?).await {
@@ -58,26 +59,27 @@ pub async fn obey(targets: &[String]) -> anyhow::Result<()> {
 
 async fn order(targets: &mut BTreeMap<String, Target>, line: &str) -> anyhow::Result<u128> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let [verb, name, first, second] = words[..] else { bail!("`{line}` is no order") };
+    let name = words.get(1).copied().unwrap_or_default();
     let target = targets.get_mut(name).with_context(|| format!("no target `{name}`"))?;
-    match verb {
-        "run" => target.run(first.parse()?, second.parse()?).await,
-        "visit" => target.visit(first.parse()?..second.parse()?).await.map(|()| 0),
+    match words[..] {
+        ["run", _, era, clients, calls] => target.run(era.parse()?, clients.parse()?, calls.parse()?).await,
+        ["visit", _, from, to] => target.visit(from.parse()?..to.parse()?).await.map(|()| 0),
         _ => bail!("`{line}` is no order"),
     }
 }
 
 impl Target {
-    async fn run(&mut self, clients: usize, calls: u64) -> anyhow::Result<u128> {
-        while self.clients.len() < clients {
-            let number = self.clients.len();
+    async fn run(&mut self, era: Era, clients: usize, calls: u64) -> anyhow::Result<u128> {
+        let mut ready = self.clients.remove(&era).unwrap_or_default();
+        while ready.len() < clients {
+            let number = ready.len();
             let bearer = self.bearer(number);
-            self.clients.push(Client::open(&self.url, &bearer, token(user(number))).await?);
+            ready.push(Client::open(&self.url, era, &bearer, token(user(number))).await?);
         }
         let left = Arc::new(AtomicU64::new(calls));
         let mut running = JoinSet::new();
         let began = Instant::now();
-        for client in self.clients.drain(..clients) {
+        for client in ready.drain(..clients) {
             running.spawn(call_while_any(client, left.clone()));
         }
         let mut back = Vec::new();
@@ -85,7 +87,8 @@ impl Target {
             back.push(client??);
         }
         let took = began.elapsed().as_nanos();
-        self.clients.extend(back);
+        ready.extend(back);
+        self.clients.insert(era, ready);
         Ok(took)
     }
 

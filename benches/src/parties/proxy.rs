@@ -49,7 +49,10 @@ async fn forward(State(proxy): State<Proxy>, mut request: Request) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parties::{client::Client, upstream};
+    use crate::{
+        parties::{client::Client, upstream},
+        stage::Era,
+    };
 
     async fn listener() -> (TcpListener, Authority) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -68,10 +71,10 @@ mod tests {
         let (listener, address) = listener().await;
         tokio::spawn(upstream::serve(listener));
         let url = proxy_before(address).await;
-        let mut client = Client::open(&url, "her-token", "her-token".into()).await.unwrap();
+        let mut client = Client::open(&url, Era::Stateful, "her-token", "her-token".into()).await.unwrap();
         client.call().await.unwrap();
         client.call().await.unwrap();
-        let mut other = Client::open(&url, "his-token", "her-token".into()).await.unwrap();
+        let mut other = Client::open(&url, Era::Stateful, "his-token", "her-token".into()).await.unwrap();
         let refused = other.call().await.unwrap_err().to_string();
         assert!(refused.contains("his-token"), "the answer to another is no answer: {refused}");
     }
@@ -81,7 +84,7 @@ mod tests {
         let (listener, address) = listener().await;
         drop(listener);
         let url = proxy_before(address).await;
-        let refused = Client::open(&url, "her-token", "her-token".into()).await.unwrap_err().to_string();
+        let refused = Client::open(&url, Era::Stateful, "her-token", "her-token".into()).await.unwrap_err().to_string();
         assert!(refused.contains("502"), "{refused}");
     }
 }

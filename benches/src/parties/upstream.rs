@@ -28,6 +28,9 @@ use tokio::net::TcpListener;
 /// What it offers.
 const WELCOME: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":false}},"serverInfo":{"name":"bench","version":"0"},"instructions":"Call `whoami`: it answers with the token that came with the call."}"#;
 
+/// What it says that it is, to who asks without a session.
+const DISCOVERED: &str = r#"{"supportedVersions":["2026-07-28","2025-11-25"],"capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"0"},"resultType":"complete","ttlMs":0,"cacheScope":"private"}"#;
+
 /// As much of a message as it looks at.
 #[derive(Deserialize)]
 struct Asked<'a> {
@@ -64,9 +67,10 @@ async fn answer(sessions: Arc<AtomicU64>, request: Request<Incoming>) -> Result<
     let Some(id) = asked.id else { return Ok(empty(StatusCode::ACCEPTED)) };
     let result = match asked.method {
         "initialize" => WELCOME.to_owned(),
+        "server/discover" => DISCOVERED.to_owned(),
         _ => {
             let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            format!(r#"{{"content":[{{"type":"text","text":"{token}"}}],"isError":false}}"#)
+            format!(r#"{{"content":[{{"type":"text","text":"{token}"}}],"isError":false,"resultType":"complete"}}"#)
         }
     };
     let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
