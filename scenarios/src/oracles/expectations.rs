@@ -367,14 +367,15 @@ impl<'i, 't> Promise<'i, 't> {
         })
     }
 
-    /// For how long the answer says that it is fresh.
+    /// For how long the answer says that it is fresh: no longer than promised, and less by a second at most.
     fn fresh_for(&self, wanted: u64) -> Option<Finding> {
         let response = match self.success() {
             Ok(response) => response,
             Err(finding) => return Some(*finding),
         };
         let said = response.pointer("/result/ttlMs").and_then(serde_json::Value::as_u64);
-        (said != Some(wanted)).then(|| {
+        let right = said.is_some_and(|said| said <= wanted && wanted - said < 1000);
+        (!right).then(|| {
             let headline = format!("{}'s answer does not say for how long it is still fresh", self.actor());
             let said = said.map_or_else(|| "no ttlMs".into(), |said| format!("ttlMs {said}"));
             self.finding(Kind::Correlation, headline).because(format!("ttlMs {wanted}"), said)
