@@ -128,6 +128,8 @@ rules! {
         "A message to a child is one line, however its client has laid it out.", "stdin-frames-interleave";
     StartAnewWhatDied = "start-anew-what-died",
         "A child that has died is started anew for its owner with the next request.", "second-client-crashes-hub";
+    GoOnWhereItStopped = "go-on-where-it-stopped",
+        "A client that names the last event it saw is given what came after it on that stream, and not another stream.", "broken-stream-is-lost";
     HonorCacheHints = "honor-cache-hints",
         "An answer is kept no longer than it says that it may be, and one that says nothing good is not kept.", "kept-beyond-its-time";
     TellWhatRemains = "tell-what-remains",

@@ -204,6 +204,9 @@ impl Running {
     /// Sends the request once more, with this in it, under an id of its own.
     pub(super) async fn send_again(&mut self, given: Option<&str>, state: Option<&str>) -> Result<(), Fault> {
         let call = &mut self.call;
+        if given.or(state).is_some() {
+            call.cached = None; // What somebody has added on the way is in the answer.
+        }
         let hub = &call.errand.hub;
         call.wire = call.upstream.next_id(hub);
         call.entries.in_flight = hub.in_flight.hold(&call.place, call.wire, call.deliver.clone()).await?;
