@@ -28,7 +28,7 @@ pub use fault::{Cut, Fault, Malformation};
 pub use gate::Gate;
 pub use http::{FakeHandle, serve};
 pub use ledger::{Basis, Entry, Ledger, ProcessChange, SessionChange};
-pub use script::Script;
+pub use script::{Hints, Script};
 pub use servers::{prompts, stateless_tool_names, stateless_tools, tool_names};
 pub use settings::{Account, Answers, Eras, Kind, Settings};
 pub use spoil::{Conduct, Guard, Spoiling};

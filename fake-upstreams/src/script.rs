@@ -14,6 +14,16 @@ use crate::{Fault, Kind, stateless_tool_names, tool_names};
 pub struct Script {
     rules: Vec<Rule>,
     careless: bool,
+    hints: Hints,
+}
+
+/// What is said of how long and for whom an answer may be kept, where it is not what is true.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Milliseconds; `None` is what is true.
+    pub ttl_ms: Option<i64>,
+    /// Whether it says that it is public; `None` is what is true.
+    pub public: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +58,23 @@ struct File {
     /// How request states are looked at when they come back.
     #[serde(default)]
     request_states: RequestStates,
+    /// What answers say of how long and for whom they may be kept.
+    #[serde(default)]
+    hints: WrittenHints,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenHints {
+    ttl_ms: Option<i64>,
+    scope: Option<Scope>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Scope {
+    Private,
+    Public,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -83,12 +110,23 @@ impl Script {
             written.rule(kind).map_err(|message| ScriptError::Rule { number: index + 1, message })
         });
         let careless = file.request_states == RequestStates::Careless;
-        Ok(Self { rules: rules.collect::<Result<_, _>>()?, careless })
+        let public = file.hints.scope.map(|scope| scope == Scope::Public);
+        let hints = Hints { ttl_ms: file.hints.ttl_ms, public };
+        Ok(Self { rules: rules.collect::<Result<_, _>>()?, careless, hints })
     }
 
     /// Nothing goes wrong, but a request state is taken from whoever brings it, with whatever request, as often as it comes.
     pub fn careless_with_states() -> Self {
-        Self { rules: Vec::new(), careless: true }
+        Self { careless: true, ..Self::default() }
+    }
+
+    /// Nothing goes wrong, but answers say this of how long and for whom they may be kept.
+    pub fn hinting(hints: Hints) -> Self {
+        Self { hints, ..Self::default() }
+    }
+
+    pub(crate) fn hints(&self) -> Hints {
+        self.hints
     }
 
     pub(crate) fn careless(&self) -> bool {

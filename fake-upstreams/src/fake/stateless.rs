@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Milliseconds for which what does not change may be kept.
-const FRESH: u64 = 3_600_000;
+const FRESH: i64 = 3_600_000;
 
 impl Fake {
     /// Whether a message that is no request belongs to the stateless era: all that tells is its header.
@@ -141,7 +141,10 @@ impl Fake {
             let public = self.is_public(asked);
             // What a caller's own context holds may be another the next time.
             let changes = self.settings.kind == Kind::Db && modern.method == "resources/read" && !public;
-            fields.insert("ttlMs".to_owned(), if changes { 0 } else { FRESH }.into());
+            let hints = self.settings.script.hints();
+            let time = hints.ttl_ms.unwrap_or(if changes { 0 } else { FRESH });
+            let public = hints.public.unwrap_or(public);
+            fields.insert("ttlMs".to_owned(), time.into());
             fields.insert("cacheScope".to_owned(), if public { "public" } else { "private" }.into());
         }
         result

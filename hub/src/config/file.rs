@@ -42,6 +42,10 @@ pub(super) struct Server {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     pub(super) cache: Option<String>,
+    /// How long at most an answer is kept that says itself for how long it may be.
+    pub(super) cache_hints: Option<String>,
+    #[serde(default)]
+    pub(super) cache_public: Public,
     #[serde(default)]
     pub(super) era: Era,
 }
@@ -53,6 +57,14 @@ pub(super) enum Era {
     Stateless,
     #[default]
     Auto,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Public {
+    #[default]
+    Own,
+    Shared,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -107,6 +119,8 @@ pub(super) struct Limits {
     pub(super) upstream_sessions_per_server: Option<usize>,
     pub(super) calls_per_session: Option<usize>,
     pub(super) requests_per_user: Option<usize>,
+    pub(super) answers_kept_per_key: Option<usize>,
+    pub(super) bytes_kept_per_key: Option<usize>,
     pub(super) call_timeout: Option<String>,
     pub(super) connect_timeout: Option<String>,
     pub(super) header_timeout: Option<String>,

@@ -15,6 +15,10 @@ pub struct Limits {
     pub calls_per_session: usize,
     /// Requests without a session that one user may have in flight, those who listen included.
     pub requests_per_user: usize,
+    /// Answers that may be kept for one key, of each sort.
+    pub answers_kept_per_key: usize,
+    /// What they may be long together, in bytes.
+    pub bytes_kept_per_key: usize,
     /// How long an upstream may take to answer a call.
     pub call_timeout: Duration,
     /// How long connecting to an upstream may take.
@@ -37,6 +41,8 @@ impl Default for Limits {
             upstream_sessions_per_server: 4096,
             calls_per_session: 64,
             requests_per_user: 256,
+            answers_kept_per_key: 256,
+            bytes_kept_per_key: 4 << 20,
             call_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),

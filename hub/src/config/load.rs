@@ -11,11 +11,13 @@ use std::{
 use foldhash::HashMap;
 use http::HeaderValue;
 
-use super::{Config, Credentials, Key, Limits, Secret, Server, SpokenTo, User, file, reach};
+use super::{Config, Credentials, Hints, Key, Limits, Secret, Server, SpokenTo, User, file, reach};
 use crate::identity::Caller;
 
 /// No answer is given again for longer than this: a right that was taken away must be felt soon.
 const LONGEST_CACHE: Duration = Duration::from_secs(5 * 60);
+/// How long an answer is kept at most that says itself for how long it may be.
+const LONGEST_HINT: Duration = Duration::from_secs(60 * 60);
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +98,10 @@ impl Problems {
             file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
         let holders = self.holders(&users);
         let limits = self.limits(&file.limits);
+        let restricted = names.iter().filter(|name| users.values().any(|user| user.is_restricted_at(name)));
+        let restricted = restricted.cloned().collect();
         let users = users.into_iter().collect();
-        Some(Config { listen: listen.ok()?, servers, groups, users, limits, holders })
+        Some(Config { listen: listen.ok()?, servers, groups, users, limits, holders, restricted })
     }
 
     fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
@@ -124,19 +128,39 @@ impl Problems {
             credential_env: server.credential_env,
         };
         let reached = self.reached(&place, written, credentials);
-        let cache = server.cache.as_deref().map(|written| (written, duration(written)));
-        let cache = cache.and_then(|(written, cache)| {
-            if !cache.is_some_and(|cache| (Duration::from_secs(1)..=LONGEST_CACHE).contains(&cache)) {
-                self.add(&place, format_args!("cache: `{written}`; write a time from 1s to 5m, for example 30s"));
-            }
-            cache
-        });
+        let cache = self.kept(&place, "cache", server.cache.as_deref(), LONGEST_CACHE, "5m");
+        let hints = self.kept(&place, "cache-hints", server.cache_hints.as_deref(), LONGEST_HINT, "1h");
+        let shares = server.cache_public == file::Public::Shared;
+        if shares && hints.is_none() {
+            self.add(
+                &place,
+                "`cache-public: shared` needs `cache-hints`, the longest time for which an answer is kept",
+            );
+        }
+        let hints = hints.map(|longest| Hints { longest, shares });
         let era = match server.era {
             file::Era::Stateful => SpokenTo::Stateful,
             file::Era::Stateless => SpokenTo::Stateless,
             file::Era::Auto => SpokenTo::Auto,
         };
-        Some(Server { reached: reached?, credentials, service_credential, cache, era })
+        Some(Server { reached: reached?, credentials, service_credential, cache, hints, era })
+    }
+
+    /// For how long something is kept.
+    fn kept(
+        &mut self,
+        place: &str,
+        key: &str,
+        written: Option<&str>,
+        longest: Duration,
+        said: &str,
+    ) -> Option<Duration> {
+        let written = written?;
+        let time = duration(written);
+        if !time.is_some_and(|time| (Duration::from_secs(1)..=longest).contains(&time)) {
+            self.add(place, format_args!("{key}: `{written}`; write a time from 1s to {said}, for example 30s"));
+        }
+        time
     }
 
     fn route_name(&mut self, name: &str, place: &str) {
@@ -299,6 +323,8 @@ impl Problems {
             ),
             calls_per_session: count("calls-per-session", file.calls_per_session, strict.calls_per_session),
             requests_per_user: count("requests-per-user", file.requests_per_user, strict.requests_per_user),
+            answers_kept_per_key: count("answers-kept-per-key", file.answers_kept_per_key, strict.answers_kept_per_key),
+            bytes_kept_per_key: count("bytes-kept-per-key", file.bytes_kept_per_key, strict.bytes_kept_per_key),
             body: count("body", file.body, strict.body),
             answer: count("answer", file.answer, strict.answer),
             connections: count("connections", file.connections, strict.connections),

@@ -28,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who holds a key, by its SHA-256: what a request shows is looked up, not compared with every key there is.
     pub(crate) holders: HashMap<[u8; 32], Caller>,
+    /// Servers of which somebody may not use everything.
+    pub(crate) restricted: BTreeSet<Arc<str>>,
 }
 
 /// One upstream server.
@@ -41,8 +43,19 @@ pub struct Server {
     pub service_credential: Option<Secret>,
     /// How long its lists and resources may be given again to who was given them; `None` is never.
     pub cache: Option<Duration>,
+    /// Whether what its answers say of that counts; `None` is not.
+    pub hints: Option<Hints>,
     /// How it is spoken to.
     pub era: SpokenTo,
+}
+
+/// What an answer may say of how long and for whom it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hints {
+    /// No answer is kept for longer, whatever it says.
+    pub longest: Duration,
+    /// Whether an answer that calls itself public is given to everybody who may reach its server.
+    pub shares: bool,
 }
 
 /// How a server is reached.
@@ -118,4 +131,19 @@ pub struct Key {
     pub id: Arc<str>,
     /// SHA-256 of the key.
     pub sha256: [u8; 32],
+}
+
+impl Config {
+    /// Whether everybody may use all that a server has.
+    pub(crate) fn is_for_all(&self, server: &str) -> bool {
+        !self.restricted.contains(server)
+    }
+}
+
+impl User {
+    /// Whether there is something of a server that this user may not use.
+    pub(crate) fn is_restricted_at(&self, server: &str) -> bool {
+        let elsewhere = self.servers.as_ref().is_some_and(|servers| !servers.iter().any(|name| **name == *server));
+        elsewhere || self.tools.contains_key(server)
+    }
 }

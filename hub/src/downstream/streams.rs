@@ -76,6 +76,7 @@ pub(super) async fn get(request: &Checked) -> Result<Response<Body>, Refusal> {
     let session = in_session(request).await?;
     let visit = request.visit(&session);
     let seen = request.headers.get(LAST_EVENT).and_then(|id| read_id(id.to_str().ok()?));
+    let seen = seen.filter(|_| request.hub.isolation.keeps(Rule::GoOnWhereItStopped));
     match listening(request, &visit, seen).await {
         Ok(response) => Ok(response),
         Err(Fault::Status(405)) => Ok(answers::method_not_allowed()),

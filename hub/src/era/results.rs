@@ -42,6 +42,13 @@ pub(crate) fn for_stateful(method: &str, answer: &str) -> String {
     })
 }
 
+/// An answer that says that it is public, saying that it is its asker's; `None` where it says no such thing.
+pub(crate) fn for_its_asker(method: &str, answer: &str) -> Option<String> {
+    let result = Object::read(answer).ok().and_then(|answer| answer.get("result"));
+    let scope = Object::read(result.filter(|_| CACHEABLE.contains(&method))?).ok()?.get("cacheScope")?;
+    (scope != r#""private""#).then(|| with_part(answer, scope, r#""private""#))
+}
+
 fn with_code(answer: &str, error: &str, other: impl Fn(i64) -> Option<i64>) -> String {
     let code = Object::read(error).ok().and_then(|error| error.get("code"));
     match code.and_then(|raw| Some((raw, other(raw.parse().ok()?)?))) {

@@ -128,6 +128,28 @@ rules! {
         "A message to a child is one line, however its client has laid it out.", "stdin-frames-interleave";
     StartAnewWhatDied = "start-anew-what-died",
         "A child that has died is started anew for its owner with the next request.", "second-client-crashes-hub";
+    GoOnWhereItStopped = "go-on-where-it-stopped",
+        "A client that names the last event it saw is given what came after it on that stream, and not another stream.", "broken-stream-is-lost";
+    HonorCacheHints = "honor-cache-hints",
+        "An answer is kept no longer than it says that it may be, and one that says nothing good is not kept.", "kept-beyond-its-time";
+    TellWhatRemains = "tell-what-remains",
+        "A kept answer says for how long it is still fresh, and not for how long it was.", "kept-beyond-its-time";
+    PrivateIsPrivate = "private-is-private",
+        "An answer that its server does not call public is given to nobody else.", "tool-list-cache-shared";
+    ShareOnlyByLeave = "share-only-by-leave",
+        "An answer that its server calls public is shared only where the operator lets it.", "public-hint-believed";
+    AuthorizeBeforeCache = "authorize-before-cache",
+        "A kept answer is given to who may reach its server now, and shows what they may use.", "cache-before-authorization";
+    PublicIsForAll = "public-is-for-all",
+        "An answer is called public only where everybody may use all that its server has.", "public-hint-believed";
+    KeepForWhatIsDeclared = "keep-for-what-is-declared",
+        "An answer is given again only to a client that declares the same capabilities.", "first-handshake-reused";
+    DiscardWhatChanged = "discard-what-changed",
+        "What its server says has changed is not given again.", "change-outrun-by-cache";
+    KeepNothingThatChanged = "keep-nothing-that-changed",
+        "An answer that was asked for before its server said that it changed is not kept.", "change-outrun-by-cache";
+    KeepWithinOnesOwnBound = "keep-within-ones-own-bound",
+        "Who has more kept than they may loses their own oldest, and nobody else's.", "cap-evicts-strangers";
     OneListeningStream = "one-listening-stream",
         "A second listening stream of a session is refused, and takes nothing from the first.", "newest-stream-steals";
 }

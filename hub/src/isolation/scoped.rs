@@ -193,6 +193,23 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         self.inner.lock().entries.retain(|(_, id), entry| !old(id, &entry.value));
     }
 
+    /// Throws away the oldest of those entries that weigh something until there are no more of them than `most`, and they
+    /// weigh no more than `heaviest` together.
+    pub(crate) fn shed(&self, weigh: impl Fn(&V) -> Option<usize>, most: usize, heaviest: usize) {
+        let mut state = self.inner.lock();
+        let weighed = state.entries.iter();
+        let mut weighed: Vec<_> =
+            weighed.filter_map(|(key, entry)| Some((entry.generation, weigh(&entry.value)?, key.clone()))).collect();
+        weighed.sort_unstable_by_key(|(generation, ..)| std::cmp::Reverse(*generation));
+        let mut together = 0;
+        for (number, (_, weight, key)) in weighed.into_iter().enumerate() {
+            together += weight;
+            if number >= most || together > heaviest {
+                state.entries.remove(&key);
+            }
+        }
+    }
+
     fn key(&self, place: &Place, id: &T::Id) -> Result<(Scope, T::Id), Barred> {
         Ok((place.at(self.inner.level)?, id.clone()))
     }
@@ -256,6 +273,16 @@ impl<T: Table, V, E> Held<T, V, E> {
     /// Leaves the entry to its session: it stays until it is taken, or the session ends.
     pub(crate) fn leave(mut self) {
         self.generation = 0; // Generations are counted from 1.
+    }
+
+    /// Leaves the entry with this in it, if it is still there: what took its place, or took it away, is not overruled.
+    pub(crate) fn fill(mut self, value: V) {
+        let mut state = self.inner.lock();
+        if let Some(entry) = state.entries.get_mut(&self.key).filter(|entry| entry.generation == self.generation) {
+            entry.value = value;
+        }
+        drop(state);
+        self.generation = 0;
     }
 }
 

@@ -161,6 +161,16 @@ tables! {
         class: "result-cache-omits-caller",
         special: &[],
     };
+    /// Answers that their server calls public.
+    PublicCache(String) = Sheet {
+        name: "public-cache",
+        level: Level::Upstream,
+        id: "method and params",
+        holds: "lists and resources that their server calls public, while they are fresh and where the operator lets them be shared",
+        why: "an answer is one server's, and that it is everybody's is said of those who may reach that server",
+        class: "name-collision-across-owners",
+        special: &[],
+    };
     /// Requests that wait for another round, by the number in the state that their client keeps.
     RequestStates(String) = Sheet {
         name: "request-states",

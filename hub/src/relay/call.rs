@@ -108,10 +108,19 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let work = Activity::begin(&errand.session.activity, limit).ok_or(Refused::TooMany)?;
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
     let cached = cache::Key::of(errand, message);
-    if let Some(fresh) = cache::fresh(errand, cached.as_ref()).await? {
-        let reworded = reworded(errand, Era::Stateful, &method, round.as_ref(), &fresh).await?;
+    if let Some(key) = &cached
+        && let Some(fresh) = cache::fresh(errand, key).await?
+    {
+        let reworded = match hub.isolation.keeps(Rule::AuthorizeBeforeCache) {
+            true => reworded(errand, Era::Stateful, &method, round.as_ref(), &fresh).await?,
+            false => None,
+        };
         return Ok(known(reworded.as_deref().unwrap_or(&fresh), &raw_id));
     }
+    let cached = match cached {
+        Some(key) => Some(key.begin(errand).await?),
+        None => None,
+    };
     let upstream = upstream_session::of(errand).await?;
     let repeats = method == "tools/call" && upstream.era == Era::Stateless;
     let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };

@@ -46,7 +46,7 @@ pub(super) struct Call {
     pub(super) wire: u64,
     pub(super) raw_id: String,
     pub(super) method: String,
-    pub(super) cached: Option<cache::Key>,
+    pub(super) cached: Option<cache::Wanted>,
     pub(super) entries: Entries,
     /// Where it may take several.
     pub(super) round: Option<Round>,
@@ -111,6 +111,10 @@ pub(super) async fn reworded(
         Some(List::Tools) => rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer),
         _ => None,
     };
+    let own = results::for_its_asker(method, shortened.as_deref().unwrap_or(answer));
+    let own = own
+        .filter(|_| !errand.hub.config.is_for_all(&errand.server) && errand.hub.isolation.keeps(Rule::PublicIsForAll));
+    let shortened = own.or(shortened);
     let answer = shortened.as_deref().unwrap_or(answer);
     let reworded = match errand.session.standing {
         Standing::Client if era == Era::Stateless => Some(results::for_stateful(method, answer)),
@@ -200,6 +204,9 @@ impl Running {
     /// Sends the request once more, with this in it, under an id of its own.
     pub(super) async fn send_again(&mut self, given: Option<&str>, state: Option<&str>) -> Result<(), Fault> {
         let call = &mut self.call;
+        if given.or(state).is_some() {
+            call.cached = None; // What somebody has added on the way is in the answer.
+        }
         let hub = &call.errand.hub;
         call.wire = call.upstream.next_id(hub);
         call.entries.in_flight = hub.in_flight.hold(&call.place, call.wire, call.deliver.clone()).await?;
@@ -295,7 +302,7 @@ async fn read_on(carrying: Carrying, patience: Duration) {
 
 impl Call {
     /// What its asker is told last. Its entries go first: a client may use its id again as soon as it hears of the end.
-    async fn end(self, ending: Ending) -> Option<Step> {
+    async fn end(mut self, ending: Ending) -> Option<Step> {
         let ending = match ending {
             Ending::Answered { text, id, streamed } => Some(self.answer(text, id, streamed).await),
             Ending::Failed(fault) => Some(Err(fault)),
@@ -309,8 +316,10 @@ impl Call {
     }
 
     /// The answer with the asker's id in the place of the hub's, which stands at `id`.
-    async fn answer(&self, text: String, id: Range<usize>, streamed: bool) -> Result<Step, Fault> {
-        cache::keep(&self.errand, self.cached.as_ref(), &text).await?;
+    async fn answer(&mut self, text: String, id: Range<usize>, streamed: bool) -> Result<Step, Fault> {
+        if let Some(wanted) = self.cached.take() {
+            wanted.keep(&self.errand, self.upstream.era, &text).await?;
+        }
         if self.upstream.era == Era::Stateless && List::of(&self.method) == Some(List::Tools) {
             param_headers::learn(&self.errand, &text).await?;
         }

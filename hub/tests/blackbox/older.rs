@@ -325,3 +325,32 @@ async fn a_server_that_knows_no_sessions_is_found_out_when_it_refuses_one() {
     next(&mut desk, "tools/call").await.result(&json!({ "content": [] }));
     assert_eq!(got.await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn what_somebody_has_added_to_on_the_way_is_not_kept() {
+    let mut desk = Desk::open().await;
+    let hub = hub_of_eras(&[("u", &desk.url, "stateless")], json!({ "cache-hints": "60s" })).await;
+    let alice = opened(&hub, &mut desk, ALICE, json!({})).await;
+    let contents = json!({ "resultType": "complete", "contents": [], "ttlMs": 60_000, "cacheScope": "private" });
+    let read = |id: i64, uri: &str| request(id, "resources/read", json!({ "uri": uri }));
+    // One whose answer came at once is given again.
+    let got = begin(&alice, &read(1, "note://plain"));
+    next(&mut desk, "resources/read").await.result(&contents);
+    assert_eq!(answer_of(got.await.unwrap()).await["result"]["ttlMs"], 60_000);
+    let again = answer_of(alice.post(&read(2, "note://plain")).await).await;
+    assert!(again["result"]["ttlMs"].as_u64().is_some_and(|left| left <= 60_000), "{again}");
+    assert!(desk.is_idle());
+    // One for which its client was asked something is asked for each time.
+    for id in [3, 4] {
+        let got = begin(&alice, &read(id, "note://asks"));
+        next(&mut desk, "resources/read").await.result(&wish("s", "sampling/createMessage"));
+        let mut events = Events::of(got.await.unwrap());
+        for _ in 0..2 {
+            let question = events.next().await.unwrap().1;
+            let thought = json!({ "jsonrpc": "2.0", "id": question["id"], "result": { "model": "m" } });
+            assert_eq!(alice.post(&thought).await.status(), 202);
+        }
+        next(&mut desk, "resources/read").await.result(&contents);
+        assert_eq!(events.next().await.unwrap().1["id"], json!(id));
+    }
+}

@@ -74,6 +74,7 @@ pub(crate) async fn hub_for(servers: &[(&str, &str)], limits: Value) -> String {
 }
 
 /// The same for servers of any era, which is given with each.
+/// What is called `cache-hints` among the limits is said of each server.
 pub(crate) async fn hub_of_eras(servers: &[(&str, &str, &str)], limits: Value) -> String {
     started(servers, limits, std::future::pending()).await
 }
@@ -95,7 +96,13 @@ async fn started(
     limits: Value,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> String {
-    let server = |url: &str, era: &str| json!({ "url": url, "era": era });
+    let mut limits = limits;
+    let hints = limits.as_object_mut().and_then(|limits| limits.remove("cache-hints"));
+    let server = |url: &str, era: &str| {
+        let mut server = json!({ "url": url, "era": era });
+        server.as_object_mut().unwrap().extend(hints.clone().map(|time| ("cache-hints".to_owned(), time)));
+        server
+    };
     let credentials = |user: &str| {
         let all = servers.iter().map(|(name, ..)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
         all.collect::<serde_json::Map<_, _>>()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use fake_upstreams::{Answers, Eras, Fake, Kind, Ledger, Script, Settings, inprocess::Network};
+use fake_upstreams::{Answers, Eras, Fake, Hints, Kind, Ledger, Script, Settings, inprocess::Network};
 use tokio::{
     net::TcpListener,
     sync::{Notify, oneshot},
@@ -133,7 +133,7 @@ impl Stage {
                 kind: upstream.kind.parse::<Kind>().map_err(|error| format!("upstream `{name}`: {error}"))?,
                 accounts: cast::accounts(facts, name),
                 seed,
-                script: Script::default(),
+                script: Script::hinting(Hints { ttl_ms: upstream.hints.ttl_ms, public: upstream.hints.public }),
                 answers: Answers::Seeded,
                 page: upstream.page,
                 service: None,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     scenario::{
-        model::{Actor, Limits, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
+        model::{Actor, Hints, Limits, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
         source::{Source, Span, Spanned},
     },
     trace::{
@@ -183,6 +183,7 @@ fn nothing_played<'n>(users: IndexMap<String, User>, upstreams: impl Iterator<It
             service_credential: ServiceCredential::Absent,
             page: None,
             older_for: Vec::new(),
+            hints: Hints::default(),
             transport: Transport::Http,
             span: Span::default(),
         };

@@ -113,7 +113,8 @@ fn may_be_kept(index: &Index<'_>, message: &Message<'_>, earlier: &Message<'_>) 
     let key = |message: &Message<'_>| index.facts.keys.get(&message.actor.to_string());
     let method = rpc::method(message.body);
     let repeatable = method.as_deref().is_some_and(|method| method.ends_with("/list") || method == "resources/read");
-    index.facts.scenario.limits.cache.is_some()
+    let limits = &index.facts.scenario.limits;
+    limits.cache.or(limits.cache_hints).is_some()
         && repeatable
         && method == rpc::method(earlier.body)
         && key(message) == key(earlier)

@@ -82,6 +82,8 @@ impl<'i, 't> Promise<'i, 't> {
             Expectation::Executed(wanted) => self.executed(*wanted),
             Expectation::Canceled(wanted) => self.canceled(*wanted),
             Expectation::Scope(wanted) => self.scope(wanted),
+            Expectation::FreshFor(wanted) => self.fresh_for(*wanted),
+            Expectation::Reached(wanted) => self.reached(*wanted),
             Expectation::Refused(_) => None,
         }?;
         Some(Finding { span: Some(expectation.span), ..finding })
@@ -362,6 +364,34 @@ impl<'i, 't> Promise<'i, 't> {
         (said != wanted).then(|| {
             let headline = format!("{}'s answer says that it may be kept for others than it may", self.actor());
             self.finding(Kind::Leak, headline).because(format!("cacheScope {wanted}"), format!("cacheScope {said}"))
+        })
+    }
+
+    /// For how long the answer says that it is fresh: no longer than promised, and less by a second at most.
+    fn fresh_for(&self, wanted: u64) -> Option<Finding> {
+        let response = match self.success() {
+            Ok(response) => response,
+            Err(finding) => return Some(*finding),
+        };
+        let said = response.pointer("/result/ttlMs").and_then(serde_json::Value::as_u64);
+        let right = said.is_some_and(|said| said <= wanted && wanted - said < 1000);
+        (!right).then(|| {
+            let headline = format!("{}'s answer does not say for how long it is still fresh", self.actor());
+            let said = said.map_or_else(|| "no ttlMs".into(), |said| format!("ttlMs {said}"));
+            self.finding(Kind::Correlation, headline).because(format!("ttlMs {wanted}"), said)
+        })
+    }
+
+    /// How often the request came to its upstream.
+    fn reached(&self, wanted: u64) -> Option<Finding> {
+        let exchange = self.exchange()?;
+        let came = u64::try_from(self.index.arrivals_of(exchange).count()).unwrap_or(u64::MAX);
+        (came != wanted).then(|| {
+            let (kind, headline) = match came < wanted {
+                true => (Kind::Correlation, format!("{} was given a kept answer that is none any more", self.actor())),
+                false => (Kind::Loss, format!("what was kept for {} is not there any more", self.actor())),
+            };
+            self.finding(kind, headline).because(format!("{wanted} requests upstream"), format!("{came}"))
         })
     }
 

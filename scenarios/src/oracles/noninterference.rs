@@ -100,6 +100,8 @@ enum Wording {
 
 /// What only a result of the stateless era says of itself.
 const STATELESS_ALONE: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
+/// What a kept answer says of itself, and one that is as fresh says otherwise.
+const OF_WHAT_IS_KEPT: [&str; 2] = ["ttlMs", "cacheScope"];
 /// The code for a resource that there is not: in the stateful era, and in the stateless era.
 const NO_RESOURCE: (i64, i64) = (-32002, -32602);
 
@@ -116,6 +118,12 @@ fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers, wording: Wor
         if let Some(code) = response.pointer_mut("/error/code").filter(|code| **code == NO_RESOURCE.0) {
             *code = NO_RESOURCE.1.into();
         }
+    }
+    let limits = &index.facts.scenario.limits;
+    if limits.cache.or(limits.cache_hints).is_some()
+        && let Some(result) = response.get_mut("result").and_then(Value::as_object_mut)
+    {
+        result.retain(|name, _| !OF_WHAT_IS_KEPT.contains(&name.as_str()));
     }
     let text = match answers {
         Answers::Verbatim => {

@@ -33,7 +33,7 @@ pub const FILE: &[(&str, bool, &str)] = &[
     (
         "limits",
         false,
-        "limits that the target is given: session-idle, sessions-per-user, requests-per-user, upstream-sessions-per-server, call-timeout, cache",
+        "limits that the target is given: session-idle, sessions-per-user, requests-per-user, upstream-sessions-per-server, call-timeout, cache, cache-hints, cache-public, answers-kept-per-key",
     ),
     (
         "seed",
@@ -119,6 +119,8 @@ pub const EXPECT: &[(&str, &str)] = &[
     ("told", "of a stream: what came on it by then, as `text`"),
     ("answers", "of a batch: how many requests were answered, each exactly once"),
     ("scope", "for whom the answer says that it may be kept: `private` or `public`"),
+    ("fresh-for", "for how many milliseconds the answer says that it is fresh, less by a second at most"),
+    ("reached", "how often the request came to its upstream: not at all, where a kept answer was given again"),
     ("executed", "how often the tool really ran"),
     ("canceled", "of a cancel, and of a `drop`: how many cancels reached the upstream for that call"),
 ];

@@ -150,6 +150,10 @@ fn configuration(provision: &Provision<'_>) -> Result<Value, String> {
         if let Some(time) = facts.scenario.limits.cache {
             server["cache"] = format!("{}ms", time.as_millis()).into();
         }
+        if let Some(time) = facts.scenario.limits.cache_hints {
+            server["cache-hints"] = format!("{}ms", time.as_millis()).into();
+            server["cache-public"] = if facts.scenario.limits.cache_public { "shared" } else { "own" }.into();
+        }
         Ok((name.clone(), server))
     });
     let servers: serde_json::Map<_, _> = servers.collect::<Result<_, String>>()?;
@@ -173,6 +177,7 @@ fn configuration(provision: &Provision<'_>) -> Result<Value, String> {
     written.extend(limits.call_timeout.map(|time| ("call-timeout".into(), millis(time))));
     written.extend(limits.sessions_per_user.map(|count| ("sessions-per-user".into(), count.into())));
     written.extend(limits.requests_per_user.map(|count| ("requests-per-user".into(), count.into())));
+    written.extend(limits.answers_kept_per_key.map(|count| ("answers-kept-per-key".into(), count.into())));
     let per_server = limits.upstream_sessions_per_server;
     written.extend(per_server.map(|count| ("upstream-sessions-per-server".into(), count.into())));
     Ok(json!({

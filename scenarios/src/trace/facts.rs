@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Exchange;
-use crate::scenario::model::{Actor, CredentialMode, Era, Pair, Scenario};
+use crate::scenario::model::{Action, Actor, CredentialMode, Era, Expectation, Pair, Scenario};
 
 /// What was true before the first byte was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -214,7 +214,8 @@ impl Facts {
         self.actors().into_iter().find(|other| self.are_one(other, actor)).unwrap_or_else(|| actor.clone())
     }
 
-    /// The same for one user straight at the upstreams, whose era the user then speaks.
+    /// The same for one user straight at the upstreams, whose era the user then speaks. What a hub makes of their answers, by
+    /// what it keeps and by the rights that it grants, cannot be expected there.
     #[must_use]
     pub fn straight(mut self) -> Self {
         let era = self.pair.upstream;
@@ -226,6 +227,18 @@ impl Facts {
         let older: Vec<String> = upstreams.flat_map(|upstream| upstream.older_for.clone()).collect();
         for (name, user) in &mut self.scenario.users {
             user.era = older.contains(name).then_some(Era::Stateful);
+        }
+        let users = &self.scenario.users;
+        for step in &mut self.scenario.steps {
+            let restricted = match &step.action {
+                Action::Request(request) => users.get(&request.actor.user).is_some_and(|user| !user.tools.is_empty()),
+                _ => false,
+            };
+            step.expect.retain(|expectation| match expectation.value {
+                Expectation::Reached(_) | Expectation::FreshFor(_) | Expectation::Scope(_) => false,
+                Expectation::Names { .. } => !restricted,
+                _ => true,
+            });
         }
         self
     }

@@ -87,6 +87,8 @@ impl Lowering<'_> {
                 let scopes = [("private", "private"), ("public", "public")];
                 self.word(node, "scope of a cache", &scopes).map(|scope| Expectation::Scope(scope.to_owned()))
             }
+            "fresh-for" => self.count(node, "`fresh-for`").map(Expectation::FreshFor),
+            "reached" => self.count(node, "`reached`").map(Expectation::Reached),
             "executed" => self.count(node, "`executed`").map(Expectation::Executed),
             _ => self.count(node, "`canceled`").map(Expectation::Canceled),
         }
@@ -141,6 +143,9 @@ fn fits(name: &str, verb: &str) -> bool {
         "batch" => matches!(name, "answers" | "status"),
         "wait-for" => name == "told",
         "open" => matches!(name, "status" | "refused"),
+        "call" | "get" | "complete" | "initialize" | "ping" | "send" if matches!(name, "fresh-for" | "reached") => {
+            false
+        }
         "answer" => matches!(name, "status" | "text" | "error" | "refused" | "answered" | "executed"),
         "list" => !matches!(name, "sessions" | "canceled" | "executed" | "progress" | "logs" | "answers" | "told"),
         "await" => !matches!(name, "sessions" | "canceled" | "answers" | "told" | "before"),

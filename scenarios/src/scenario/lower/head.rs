@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use super::{
     super::{
         grammar,
-        model::{Actor, CredentialMode, Era, Need, Pair, Scenario, ServiceCredential, Transport, Upstream, User},
+        model::{
+            Actor, CredentialMode, Era, Hints, Need, Pair, Scenario, ServiceCredential, Transport, Upstream, User,
+        },
         source::Spanned,
         tree::{Node, Value},
     },
@@ -290,6 +292,7 @@ impl Lowering<'_> {
                         service_credential,
                         page: None,
                         older_for: Vec::new(),
+                        hints: Hints::default(),
                         transport: Transport::default(),
                         span: name.span,
                     };
@@ -323,6 +326,7 @@ impl Lowering<'_> {
             service_credential,
             page: None,
             older_for: Vec::new(),
+            hints: Hints::default(),
             transport: Transport::default(),
             span: name.span,
         };
@@ -348,10 +352,20 @@ impl Lowering<'_> {
             upstream.page = page.and_then(|page| usize::try_from(page).ok()).filter(|page| *page > 0);
             let older_for = fields.take("older-for").map(|node| self.texts(node, "a user")).unwrap_or_default();
             upstream.older_for = older_for.into_iter().map(|user| user.value).collect();
+            upstream.hints = fields.take("hints").map(|node| self.hints(node)).unwrap_or_default();
             upstream.service_credential = service.unwrap_or(ServiceCredential::Absent);
             self.finish(&fields, "an upstream");
         }
         Upstream { kind: self.kind(kind), ..upstream }
+    }
+
+    fn hints(&mut self, node: &Node) -> Hints {
+        let Some(mut fields) = self.map(node, "`hints`") else { return Hints::default() };
+        let ttl = fields.take("ttl").and_then(|node| self.time(node, "`ttl`"));
+        let scopes = [("public", true), ("private", false)];
+        let public = fields.take("scope").and_then(|node| self.word(node, "scope of a cache", &scopes));
+        self.finish(&fields, "`hints`");
+        Hints { ttl_ms: ttl.and_then(|ttl| i64::try_from(ttl.as_millis()).ok()), public }
     }
 
     fn kind(&mut self, name: Spanned<String>) -> String {

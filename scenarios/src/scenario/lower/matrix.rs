@@ -74,6 +74,10 @@ impl Lowering<'_> {
         let sessions_per_user = count("sessions-per-user");
         let upstream_sessions_per_server = count("upstream-sessions-per-server");
         let requests_per_user = count("requests-per-user");
+        let answers_kept_per_key = count("answers-kept-per-key");
+        let sharing = [("own", false), ("shared", true)];
+        let shared =
+            fields.take("cache-public").and_then(|node| self.word(node, "way to keep what is public", &sharing));
         let limits = Limits {
             session_idle: fields.take("session-idle").and_then(|node| self.time(node, "`session-idle`")),
             sessions_per_user,
@@ -81,6 +85,9 @@ impl Lowering<'_> {
             requests_per_user,
             call_timeout: fields.take("call-timeout").and_then(|node| self.time(node, "`call-timeout`")),
             cache: fields.take("cache").and_then(|node| self.time(node, "`cache`")),
+            cache_hints: fields.take("cache-hints").and_then(|node| self.time(node, "`cache-hints`")),
+            cache_public: shared.unwrap_or_default(),
+            answers_kept_per_key,
         };
         self.finish(&fields, "`limits`");
         limits

@@ -180,8 +180,8 @@ impl Lowering<'_> {
         if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::Restart)) {
             missing(self, Need::Restart, "restart", step.span, "starting a target again");
         }
-        let of_the_hub = Limits { cache: None, ..scenario.limits };
-        if scenario.limits.cache.is_some() {
+        let of_the_hub = Limits { cache: None, cache_hints: None, cache_public: false, ..scenario.limits };
+        if scenario.limits.cache.or(scenario.limits.cache_hints).is_some() {
             missing(self, Need::Cache, "cache", scenario.id.span, "a cache");
         }
         if let Some(user) = scenario.users.values().find(|user| user.servers.is_some() || !user.tools.is_empty()) {

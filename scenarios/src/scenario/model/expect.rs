@@ -38,6 +38,10 @@ pub enum Expectation {
     },
     /// For whom the answer says that it may be kept: `private` or `public`.
     Scope(String),
+    /// For how many milliseconds the answer says that it is fresh.
+    FreshFor(u64),
+    /// How often the request came to its upstream.
+    Reached(u64),
     /// How often the upstream really ran the tool of this call.
     Executed(u64),
     /// How many notifications of progress came, each under the own token.

@@ -125,11 +125,23 @@ pub struct Upstream {
     /// out in which era such a server wants to be spoken to.
     #[serde(default)]
     pub older_for: Vec<String>,
+    /// What its answers say of how long and for whom they may be kept, where it is not what is true.
+    #[serde(default)]
+    pub hints: Hints,
     /// How the hub reaches it.
     #[serde(default)]
     pub transport: Transport,
     /// Where the upstream was declared.
     pub span: Span,
+}
+
+/// What an upstream says of how long and for whom an answer may be kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hints {
+    /// Milliseconds; `None` is what is true of the fake.
+    pub ttl_ms: Option<i64>,
+    /// Whether it says that they are public.
+    pub public: Option<bool>,
 }
 
 /// How a hub reaches an upstream.
@@ -220,6 +232,15 @@ pub struct Limits {
     pub call_timeout: Option<Duration>,
     /// How long lists and resources may be given again.
     pub cache: Option<Duration>,
+    /// How long at most answers are kept that say for how long they may be; `None` is not at all.
+    #[serde(default)]
+    pub cache_hints: Option<Duration>,
+    /// Whether those that call themselves public may be given to everybody.
+    #[serde(default)]
+    pub cache_public: bool,
+    /// How many answers may be kept for one key.
+    #[serde(default)]
+    pub answers_kept_per_key: Option<u32>,
 }
 
 /// Who acts: a user and one of their clients. Printed `alice`, or `alice.phone` where clients are named.

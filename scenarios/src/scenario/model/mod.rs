@@ -16,7 +16,7 @@ pub mod step;
 
 pub use era::{Era, Pair, Revision};
 pub use expect::{Expectation, Refusal, TextMatch};
-pub use head::{Actor, CredentialMode, Limits, Need, Scenario, ServiceCredential, Transport, Upstream, User};
+pub use head::{Actor, CredentialMode, Hints, Limits, Need, Scenario, ServiceCredential, Transport, Upstream, User};
 pub use step::{
     Action, FaultSpec, Filter, Label, Layout, ListKind, Order, Raw, Reading, Reference, Request, RequestKind, Send,
     SessionChoice, StateChoice, Step, TokenChoice,
