@@ -19,11 +19,13 @@ use crate::{
         table::{
             BridgedSessions, ChildProcesses, InFlight, ListCache, LogLevels, ProgressTokens, ReadCache, ReplayEvents,
             RequestIds, RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions, ReverseRequests,
-            SessionSlots, Sessions, Subscriptions, ToolHeaders, UpstreamCredentials, UpstreamEras, UpstreamListens,
-            UpstreamSessions, UpstreamSlots,
+            SessionSlots, Sessions, Subscriptions, Tasks, ToolHeaders, UpstreamCredentials, UpstreamEras,
+            UpstreamListens, UpstreamSessions, UpstreamSlots,
         },
     },
-    relay::{Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, UpstreamSession},
+    relay::{
+        Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, Task, UpstreamSession,
+    },
     sealer::Sealer,
     upstream::{Client, Fault, stdio::Child},
 };
@@ -45,6 +47,7 @@ pub struct Hub {
     pub(crate) list_cache: Scoped<ListCache, Kept>,
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
     pub(crate) request_states: Scoped<RequestStates, Outstanding>,
+    pub(crate) tasks: Scoped<Tasks, Task>,
     pub(crate) bridged_sessions: Scoped<BridgedSessions, Arc<Session>>,
     pub(crate) child_processes: Scoped<ChildProcesses, Arc<Child>, Fault>,
     pub(crate) subscriptions: Scoped<Subscriptions, Listener>,
@@ -139,6 +142,7 @@ impl Hub {
             list_cache: Scoped::new(&isolation),
             read_cache: Scoped::new(&isolation),
             request_states: Scoped::new(&isolation),
+            tasks: Scoped::new(&isolation),
             bridged_sessions: Scoped::new(&isolation),
             child_processes: Scoped::new(&isolation),
             subscriptions: Scoped::new(&isolation),
