@@ -100,6 +100,9 @@ enum Wording {
 
 /// What only a result of the stateless era says of itself.
 const STATELESS_ALONE: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
+/// What names a task, and what else two tasks differ in that are the same otherwise: the id, and when it was there.
+const TASK: &str = "taskId";
+const OF_ONE_TASK: [&str; 3] = [TASK, "createdAt", "lastUpdatedAt"];
 /// The code for a resource that there is not: in the stateful era, and in the stateless era.
 const NO_RESOURCE: (i64, i64) = (-32002, -32602);
 
@@ -116,6 +119,11 @@ fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers, wording: Wor
         if let Some(code) = response.pointer_mut("/error/code").filter(|code| **code == NO_RESOURCE.0) {
             *code = NO_RESOURCE.1.into();
         }
+    }
+    if let Some(task) =
+        response.get_mut("result").and_then(Value::as_object_mut).filter(|result| result.contains_key(TASK))
+    {
+        task.retain(|name, _| !OF_ONE_TASK.contains(&name.as_str()));
     }
     let text = match answers {
         Answers::Verbatim => {
