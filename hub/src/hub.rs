@@ -20,11 +20,13 @@ use crate::{
         table::{
             BridgedSessions, ChildProcesses, InFlight, ListCache, LogLevels, ProgressTokens, PublicCache, ReadCache,
             ReplayEvents, RequestIds, RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions,
-            ReverseRequests, SessionSlots, Sessions, Subscriptions, ToolHeaders, UpstreamCredentials, UpstreamEras,
-            UpstreamListens, UpstreamSessions, UpstreamSlots,
+            ReverseRequests, SessionSlots, Sessions, Subscriptions, Tasks, ToolHeaders, UpstreamCredentials,
+            UpstreamEras, UpstreamListens, UpstreamSessions, UpstreamSlots,
         },
     },
-    relay::{Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, UpstreamSession},
+    relay::{
+        Addressee, Claimed, Kept, Listener, Outstanding, Progress, Question, Renew, Repeated, Task, UpstreamSession,
+    },
     sealer::Sealer,
     upstream::{Client, Fault, stdio::Child},
 };
@@ -47,6 +49,7 @@ pub struct Hub {
     pub(crate) read_cache: Scoped<ReadCache, Kept>,
     pub(crate) public_cache: Scoped<PublicCache, Kept>,
     pub(crate) request_states: Scoped<RequestStates, Outstanding>,
+    pub(crate) tasks: Scoped<Tasks, Task>,
     pub(crate) bridged_sessions: Scoped<BridgedSessions, Arc<Session>>,
     pub(crate) child_processes: Scoped<ChildProcesses, Arc<Child>, Fault>,
     pub(crate) subscriptions: Scoped<Subscriptions, Listener>,
@@ -152,6 +155,7 @@ impl Hub {
             read_cache: Scoped::new(&isolation),
             public_cache: Scoped::new(&isolation),
             request_states: Scoped::new(&isolation),
+            tasks: Scoped::new(&isolation),
             bridged_sessions: Scoped::new(&isolation),
             child_processes: Scoped::new(&isolation),
             subscriptions: Scoped::new(&isolation),

@@ -78,6 +78,7 @@ pub(crate) async fn answer(
             .map(|text| Reply::Whole(if stateless { results::for_stateless(method, &text) } else { text })),
         (None, "server/discover") if stateless => Ok(Reply::Whole(discovered(raw_id))),
         (None, "tools/call" | "prompts/get") => merged.named(message, method, id).await,
+        (None, _) if stateless && relay::asks_for_task(method) => merged.task(message, id).await,
         (None, "resources/read") => merged.read(message, id).await,
         (None, "completion/complete") => merged.complete(message, id).await,
         _ => Err(Wrong::Said(-32601, format!("no method `{method}` on a route with several servers"))),
@@ -122,6 +123,18 @@ impl Merged<'_> {
         let open = !hub.isolation.keeps(Rule::CheckRightsWithEveryCall);
         let anywhere = hub.config.servers.keys().filter(|_| open);
         self.servers.iter().chain(anywhere).find(|server| ***server == *name).cloned()
+    }
+
+    /// A task is asked for at the server that it was begun at; where that is none, one is as good as another to refuse it.
+    async fn task(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {
+        let mut knows = self.servers.first();
+        for server in self.servers {
+            if relay::knows_task(&self.visit.to(server), message).await.map_err(Refused::from)? {
+                knows = Some(server);
+            }
+        }
+        let server = knows.ok_or_else(|| Wrong::Said(-32602, "there are no servers here".into()))?;
+        self.forward(server, &message.whole(), id).await
     }
 
     async fn read(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {

@@ -387,6 +387,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
         tokio::time::sleep(pause).await;
         relay::sweep_caches(&hub);
         relay::sweep_states(&hub);
+        relay::sweep_tasks(&hub);
         relay::sweep_children(&hub);
         for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
             if session.activity.is_idle(idle, &hub.isolation) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION};
+use serde_json::json;
 
 use super::{
     answers::{self, Body},
@@ -15,11 +16,11 @@ use super::{
 use crate::{
     catalog::{self, Reach, Route, rights},
     envelope::{Id, Kind, Malformed, Message},
-    era::HEADER_MISMATCH,
+    era::{HEADER_MISMATCH, MISSING_CAPABILITY},
     hub::Hub,
     identity::Caller,
     isolation::Rule,
-    relay::{self, Asker, Refused, Reply, Step, Visit},
+    relay::{self, Asker, Refused, Reply, Step, TASKS, Visit},
     upstream::{Fault, headers},
 };
 
@@ -91,6 +92,9 @@ pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Res
 
 /// What is said to whoever shows a request state that is not good, whatever is wrong with it.
 const STALE_STATE: &str = "this request state is none of yours, or no longer good; begin anew without one";
+
+/// What is said to whoever asks for a task that is not known, whatever the reason.
+const UNKNOWN_TASK: &str = "there is no such task of yours here, or no longer";
 
 /// Reads one message.
 pub(super) fn read(text: &str) -> Result<Message<'_>, Refusal> {
@@ -164,6 +168,13 @@ pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, i
         Err(Refused::DuplicateId) => refused(-32600, "this request id is in flight in this session already"),
         Err(Refused::Mismatch(text)) => refused(HEADER_MISMATCH, &text),
         Err(Refused::StaleState) => refused(-32602, STALE_STATE),
+        Err(Refused::UnknownTask) => refused(-32602, UNKNOWN_TASK),
+        Err(Refused::NoMethod) => refused(-32601, &format!("there is no method `{method}` here")),
+        Err(Refused::FollowsNoTasks) => {
+            let data = json!({ "requiredCapabilities": { "extensions": { TASKS: {} } } });
+            let text = "whoever asks for a task must declare that they can follow one";
+            Reply::Whole(answers::error_text(raw_id, MISSING_CAPABILITY, text, Some(data)))
+        }
         Err(Refused::TooMany) => refused(-32000, &Fault::TooMany.to_string()),
         Err(Refused::Fault(fault)) => Reply::Whole(visit.to(server).phrase(raw_id, &fault).await),
     }

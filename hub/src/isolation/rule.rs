@@ -108,6 +108,14 @@ rules! {
         "The state of a request is good once.", "request-state-not-bound";
     RequestStateExpires = "request-state-expires",
         "The state of a request is good for a while, and then what waits for it is given up.", "request-state-not-bound";
+    MintTaskIds = "mint-task-ids",
+        "The id of a task goes to its client as one of the hub's, never as its server gave it.", "object-handle-not-owned";
+    TaskIdBoundToRoute = "task-id-bound-to-route",
+        "The id of a task is known on the route that gave it out, and nowhere else.", "object-handle-not-owned";
+    TaskIdsExpire = "task-ids-expire",
+        "The id of a task is good for as long as its server keeps it, and a day at most.", "nothing-is-ever-reaped";
+    TasksWithinTheirEra = "tasks-within-their-era",
+        "What is asked about tasks in one era is not carried into the other, where it means something else.", "object-handle-not-owned";
     CloseIsCancel = "close-is-cancel",
         "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "closing-cancels-nothing";
     LostConnectionIsNoCancel = "lost-connection-is-no-cancel",

@@ -181,6 +181,16 @@ tables! {
         class: "request-state-not-bound",
         special: &[(Level::Principal, "weaker-credential-inherits-session")],
     };
+    /// Tasks that clients without a session have begun, by the id that they were given.
+    Tasks(String) = Sheet {
+        name: "tasks",
+        level: Level::Credential,
+        id: "the id that the hub gave it",
+        holds: "which task of which server an id means, and until when",
+        why: "the id of a task is as good as a key to its result; it opens for the key that began it, whatever its server checks",
+        class: "object-handle-not-owned",
+        special: &[(Level::Principal, "weaker-credential-inherits-session")],
+    };
     /// Sessions that the hub holds for clients without one, by route, server and what they declare.
     BridgedSessions(crate::relay::Bridge) = Sheet {
         name: "bridged-sessions",

@@ -93,9 +93,10 @@ pub(super) fn request(message: &Message<'_>) -> String {
     without_rounds(meta::taken_out(message))
 }
 
-/// A request without what belongs to its second round.
+/// A request without what belongs to its second round, and without the wish to be made a task of, which only sessions
+/// know: here it would begin something that its client cannot ask for.
 pub(super) fn without_rounds(request: String) -> String {
-    let rounds = ["requestState", "inputResponses"];
+    let rounds = ["requestState", "inputResponses", "task"];
     let read = Message::read(&request).ok();
     let params = read.as_ref().and_then(|message| Some((message.params?, Object::read(message.params?).ok()?)));
     match (&read, params) {
@@ -122,4 +123,20 @@ pub(super) fn hub_info() -> String {
 /// What the hub says of a request that it makes on its own account.
 pub(super) fn own_meta() -> Meta {
     Meta { capabilities: "{}".to_owned(), info: Some(hub_info()), log_level: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_era_alone_knows_does_not_go_into_the_other() {
+        let call =
+            |more: &str| format!(r#"{{"method":"tools/call","jsonrpc":"2.0","id":1,"params":{{"name":"t"{more}}}}}"#);
+        for more in [r#","task":{"ttl":1}"#, r#","requestState":"s","inputResponses":{}"#] {
+            assert_eq!(without_rounds(call(more)), call(""), "{more}");
+        }
+        let own = call(r#","arguments":{"task":1}"#);
+        assert_eq!(without_rounds(own.clone()), own);
+    }
 }

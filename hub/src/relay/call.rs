@@ -8,7 +8,7 @@ use super::{
     request::Request,
     rounds::{Begun, Round},
     running::{Call, Entries, Running, reworded},
-    upstream_session,
+    tasks, upstream_session,
 };
 use crate::{
     downstream::Standing,
@@ -104,6 +104,10 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         Kind::Request { method, .. } => method.clone(),
         Kind::Notification { .. } | Kind::Response { .. } => String::new(),
     };
+    let named = tasks::named(errand, &method, message).await?;
+    let named = named.as_deref().map(Message::read).transpose();
+    let named = named.map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let message = named.as_ref().unwrap_or(message);
     let limit = hub.config.limits.calls_per_session;
     let work = Activity::begin(&errand.session.activity, limit).ok_or(Refused::TooMany)?;
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
@@ -122,6 +126,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         None => None,
     };
     let upstream = upstream_session::of(errand).await?;
+    tasks::of_this_era(errand, &upstream, &method)?;
     let repeats = method == "tools/call" && upstream.era == Era::Stateless;
     let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };
     let errand = &errand.repeating(repeated);
@@ -178,9 +183,7 @@ pub(crate) async fn ask_server(errand: &Errand, request: &str) -> Result<String,
     let mut steps = match call(errand, &message, Asker::Hub).await {
         Ok(steps) => steps,
         Err(Refused::Fault(fault)) => return Err(fault),
-        Err(Refused::TooMany | Refused::DuplicateId | Refused::StaleState | Refused::Mismatch(_)) => {
-            return Err(Fault::TooMany);
-        }
+        Err(_) => return Err(Fault::TooMany), // The hub asks for nothing that could be refused for another reason.
     };
     while let Some(step) = steps.next().await {
         match step {

@@ -22,6 +22,12 @@ pub(crate) enum Refused {
     Mismatch(String),
     /// The state that it shows is not good here, or no longer.
     StaleState,
+    /// The task that it names is not known here to whoever asks, or no longer.
+    UnknownTask,
+    /// It asks for a task, and does not declare that its client can follow one.
+    FollowsNoTasks,
+    /// In the era of the server there is no such method.
+    NoMethod,
     /// Nothing could be sent.
     Fault(Fault),
 }

@@ -7,6 +7,7 @@
 //! - [`steps`]: what its asker is given of it, and who carries it on.
 //! - [`mod@negotiate`]: in which era a server is spoken to.
 //! - [`mod@rounds`]: requests that take several rounds, and the states that their clients keep.
+//! - [`mod@tasks`]: what goes on after its answer, asked for by an id of the hub's.
 //! - [`mod@bridge`]: sessions that the hub holds for clients that have none; [`held`]: calls that wait there for an answer;
 //!   [`mod@tell`]: what is told there.
 //! - [`param_headers`]: arguments that are repeated in headers.
@@ -43,6 +44,7 @@ mod rounds;
 mod running;
 mod steps;
 mod subscribe;
+mod tasks;
 mod tell;
 mod transport;
 mod upstream_session;
@@ -63,6 +65,7 @@ pub(crate) use param_headers::{Repeated, Tool};
 pub(crate) use rounds::{Outstanding, sweep as sweep_states};
 pub(crate) use steps::{Step, Steps};
 pub(crate) use subscribe::{Ear, Filter, Heard, subscribe};
+pub(crate) use tasks::{EXTENSION as TASKS, Task, asks_for_task, knows as knows_task, sweep as sweep_tasks};
 pub(crate) use tell::Listener;
 pub(crate) use transport::{end_all as end_children, sweep as sweep_children};
 pub(crate) use upstream_session::{UpstreamSession, close, first as open_upstream_session, of as upstream_session};

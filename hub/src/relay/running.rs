@@ -18,6 +18,7 @@ use super::{
     request::Request,
     rounds::{self, Round},
     steps::Progressed,
+    tasks,
     wishes::Wishes,
 };
 use crate::{
@@ -119,7 +120,10 @@ pub(super) async fn reworded(
     let reworded = match errand.session.standing {
         Standing::Client if era == Era::Stateless => Some(results::for_stateful(method, answer)),
         Standing::Client => None,
-        Standing::Moment => Some(rounds::answered(round, errand, answer.to_owned()).await?),
+        Standing::Moment => {
+            let answer = rounds::answered(round, errand, answer.to_owned()).await?;
+            Some(tasks::shown(errand, method, answer).await?)
+        }
         Standing::Bridged if rounds::wish(answer).is_some() => {
             return Err(Fault::Garbage { detail: "a wish for input, in an era that has none".into() });
         }

@@ -177,6 +177,7 @@ impl Modern {
         let request = self.bare(Method::POST).header("mcp-protocol-version", "2026-07-28");
         let request = request.header("mcp-method", body["method"].as_str().unwrap());
         let name = body["params"]["name"].as_str().or(body["params"]["uri"].as_str());
+        let name = name.or(body["params"]["taskId"].as_str());
         let request = match name {
             Some(name) => request.header("mcp-name", name),
             None => request,

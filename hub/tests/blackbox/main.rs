@@ -6,7 +6,7 @@
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
 //! - [`resumed`]: calls whose stream their upstream ends too early.
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
-//!   take several rounds.
+//!   take several rounds; [`tasks`]: those that go on after their answer.
 //! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`eras`]: rmcp in every pair of eras, and any JSON.
@@ -32,3 +32,4 @@ mod states;
 #[cfg(unix)]
 mod stdio;
 mod talks;
+mod tasks;

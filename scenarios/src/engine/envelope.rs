@@ -14,6 +14,9 @@ use crate::scenario::model::{ListKind, Reference};
 /// The field of `params._meta` that carries a request's mark.
 pub const MARK_FIELD: &str = "crosstalk/mark";
 
+/// The extension by which a stateless client says that it can follow tasks.
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+
 /// The headers that depend on who sends and in which session.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
@@ -45,13 +48,15 @@ pub fn write(
     mark: &str,
 ) -> Outgoing {
     let Some(itself) = &credentials.itself else { return post(credentials, message(method, id, params, mark)) };
-    let name = params.get("name").or(params.get("uri")).and_then(Value::as_str).map(header_value);
+    let name =
+        params.get("name").or(params.get("uri")).or(params.get("taskId")).and_then(Value::as_str).map(header_value);
     if let Value::Object(meta) = params.entry("_meta").or_insert_with(|| json!({})) {
         meta.extend(itself.meta(credentials.revision.as_deref().unwrap_or_default()));
     }
     let mut outgoing = post(credentials, message(method, id, params, mark));
     outgoing.headers.push(("mcp-method".into(), method.to_owned()));
-    let named = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+    let named = matches!(method, "tools/call" | "prompts/get" | "resources/read")
+        || matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel");
     outgoing.headers.extend(name.filter(|_| named).map(|name| ("mcp-name".to_owned(), name)));
     outgoing
 }
@@ -64,6 +69,10 @@ impl Itself {
         meta.insert(key("clientInfo"), client_info());
         let mut capabilities = object(json!({ "roots": {}, "sampling": {}, "elicitation": {} }));
         capabilities.retain(|name, _| self.offers.as_ref().is_none_or(|offers| offers.contains(name)));
+        // An extension is offered by who says so, and is none of what every client can be asked.
+        if self.offers.as_ref().is_some_and(|offers| offers.iter().any(|offer| offer == "tasks")) {
+            capabilities.insert("extensions".into(), json!({ TASKS: {} }));
+        }
         meta.insert(key("clientCapabilities"), capabilities.into());
         meta.extend(self.level.as_ref().map(|level| (key("logLevel"), level.clone().into())));
         meta

@@ -155,8 +155,9 @@ impl Player<'_> {
         }
         let route = self.route(request).to_owned();
         let id = request.id.clone().unwrap_or_else(|| self.next_id(&request.actor, &route));
+        let stateless = Request { state: Some(StateChoice::Unknown), ..request.clone() };
         let (method, params) = if state {
-            self.asks(&Request { state: Some(StateChoice::Unknown), ..request.clone() })
+            self.asks(&stateless)
         } else {
             let kept = self.kept.clone();
             let nobodys = kept.iter().map(|(label, handle)| (label.clone(), forged::unknown(handle, &mut self.rng)));
@@ -173,7 +174,7 @@ impl Player<'_> {
     }
 
     /// Method and params of a request inside a session.
-    pub(super) fn asks(&mut self, request: &Request) -> (&'static str, Map<String, Value>) {
+    pub(super) fn asks<'r>(&mut self, request: &'r Request) -> (&'r str, Map<String, Value>) {
         let actor = &request.actor;
         let (method, mut params) = match &request.kind {
             RequestKind::Ping | RequestKind::Initialize if self.era_of(actor) == Era::Stateless => {
@@ -190,6 +191,7 @@ impl Player<'_> {
                     roles::played(self.facts, &request.upstream, &told, self.fill(actor, arguments));
                 ("tools/call", envelope::tool_call(&tool, &arguments))
             }
+            RequestKind::Task { method, arguments } => (method.as_str(), self.fill(actor, arguments)),
             RequestKind::Get { prompt, arguments } => {
                 ("prompts/get", envelope::tool_call(&self.told(request, prompt), &self.fill(actor, arguments)))
             }
@@ -273,10 +275,13 @@ fn cursor(reply: &Reply) -> Option<String> {
     Some(rpc::response(&answer)?.pointer("/result/nextCursor")?.as_str()?.to_owned())
 }
 
-/// The handle that a tool hands out: the first text of its structured content.
+/// The handle that a call hands out: the id of a task, or the first text of its structured content.
 fn handle(reply: &Reply) -> Option<String> {
     let answer = rpc::answer_of(reply.status, &reply.headers, &reply.body);
     let response = rpc::response(&answer)?;
+    if let Some(task) = response.pointer("/result/taskId") {
+        return task.as_str().map(str::to_owned);
+    }
     let content = response.pointer("/result/structuredContent")?.as_object()?;
     content.values().find_map(|value| value.as_str().map(str::to_owned))
 }

@@ -102,6 +102,9 @@ enum Wording {
 const STATELESS_ALONE: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
 /// What a kept answer says of itself, and one that is as fresh says otherwise.
 const OF_WHAT_IS_KEPT: [&str; 2] = ["ttlMs", "cacheScope"];
+/// What names a task, and what else two tasks differ in that are the same otherwise: the id, and when it was there.
+const TASK: &str = "taskId";
+const OF_ONE_TASK: [&str; 3] = [TASK, "createdAt", "lastUpdatedAt"];
 /// The code for a resource that there is not: in the stateful era, and in the stateless era.
 const NO_RESOURCE: (i64, i64) = (-32002, -32602);
 
@@ -124,6 +127,11 @@ fn said(index: &Index<'_>, message: &Message<'_>, answers: Answers, wording: Wor
         && let Some(result) = response.get_mut("result").and_then(Value::as_object_mut)
     {
         result.retain(|name, _| !OF_WHAT_IS_KEPT.contains(&name.as_str()));
+    }
+    if let Some(task) =
+        response.get_mut("result").and_then(Value::as_object_mut).filter(|result| result.contains_key(TASK))
+    {
+        task.retain(|name, _| !OF_ONE_TASK.contains(&name.as_str()));
     }
     let text = match answers {
         Answers::Verbatim => {

@@ -48,15 +48,23 @@ pub fn accepted(answer: &Answer<'_>) -> bool {
     }
 }
 
-/// The texts of a result, joined by newlines: of a tool, a prompt, a resource or a completion; empty for anything else.
+/// The texts of a result, joined by newlines: of a tool, a prompt, a resource, a completion or a task; empty for anything
+/// else. A task's are its status, what it asks, and the texts of the result that it came to.
 pub fn text(response: &Value) -> String {
     let many = |pointer: &str| response.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let of_tool = many("/result/content").filter_map(|part| part.get("text"));
     let of_prompt = many("/result/messages").filter_map(|message| message.pointer("/content/text"));
     let of_resource = many("/result/contents").filter_map(|content| content.get("text"));
     let of_completion = many("/result/completion/values");
-    let texts = of_tool.chain(of_prompt).chain(of_resource).chain(of_completion).filter_map(Value::as_str);
-    texts.collect::<Vec<_>>().join("\n")
+    let task = response.get("result").filter(|result| result.get("taskId").is_some());
+    let status = task.and_then(|task| task.get("status"));
+    let asked =
+        task.and_then(|task| task.get("inputRequests")?.as_object()).into_iter().flat_map(|asked| asked.values());
+    let asked = asked.filter_map(|request| request.pointer("/params/message"));
+    let of_task = many("/result/result/content").filter(|_| task.is_some()).filter_map(|part| part.get("text"));
+    let of_task = status.into_iter().chain(asked).chain(of_task);
+    let texts = of_tool.chain(of_prompt).chain(of_resource).chain(of_completion).chain(of_task);
+    texts.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// The message of a JSON-RPC error, or the text of an `isError` result; `None` for a success.

@@ -78,6 +78,11 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
         &["as", "template", "with", "via", "id", "expect"],
         "completes the argument of a prompt, `upstream/prompt`, or of an upstream's resource `template`",
     ),
+    (
+        "task",
+        &["as", "of", "with", "via", "id", "expect"],
+        "asks for a task that was kept, `upstream/get`, `update` with what it asked for, or `cancel`",
+    ),
     ("batch", &["as", "calls", "expect"], "sends several calls to an upstream in one POST (revision 2025-03-26)"),
     ("initialize", &["as", "id", "offers", "expect"], "opens a new session at an upstream"),
     ("ping", &["as", "id", "expect"], "pings an upstream"),

@@ -169,6 +169,7 @@ fn of_action(action: &Action) -> Vec<&'static str> {
                 RequestKind::Initialize
                 | RequestKind::Ping
                 | RequestKind::Call { .. }
+                | RequestKind::Task { .. }
                 | RequestKind::List { what: ListKind::Tools, .. } => Vec::new(),
             };
             if request.progress.is_some() {

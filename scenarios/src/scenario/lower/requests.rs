@@ -97,6 +97,24 @@ impl Lowering<'_> {
         Some(Action::Request(self.request(upstream, kind, fields, cast)?))
     }
 
+    /// What is asked of a task: `lab/get`, of the one that was kept under this label.
+    pub(super) fn task(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
+        let node = fields.take("task")?;
+        let asked = self.text(node, "`task`")?;
+        let Some((upstream, verb)) = asked.value.split_once('/').filter(|(name, _)| cast.upstreams.contains_key(*name))
+        else {
+            self.wrong_help("S058", node.span, "this is no request to an upstream", "write `task: lab/get`");
+            return None;
+        };
+        let kept = fields.take("of").and_then(|node| self.label(node));
+        let mut arguments = Map::new();
+        arguments.extend(kept.map(|label| ("taskId".to_owned(), format!("$kept({})", label.value).into())));
+        let given = fields.take("with").map(|node| self.arguments(node));
+        arguments.extend(given.map(|given| ("inputResponses".to_owned(), given.into())));
+        let kind = RequestKind::Task { method: format!("tasks/{verb}"), arguments };
+        Some(Action::Request(self.request(Some(upstream.to_owned()), Some(kind), fields, cast)?))
+    }
+
     /// Several calls in one POST.
     pub(super) fn batch(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
         let upstream = self.upstream_name(fields.take("batch")?, cast);

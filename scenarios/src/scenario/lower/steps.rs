@@ -54,6 +54,7 @@ impl Lowering<'_> {
             "get" => self.get(fields, cast),
             "read" => self.read(fields, cast),
             "complete" => self.complete(fields, cast),
+            "task" => self.task(fields, cast),
             "batch" => self.batch(fields, cast),
             "ping" => self.asked("ping", RequestKind::Ping, fields, cast),
             "initialize" => {

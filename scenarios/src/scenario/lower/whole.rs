@@ -131,7 +131,7 @@ impl Lowering<'_> {
             {
                 self.unknown("S071", after, "kept cursor", &kept);
             }
-            if let RequestKind::Call { arguments, .. } = &request.kind {
+            if let RequestKind::Call { arguments, .. } | RequestKind::Task { arguments, .. } = &request.kind {
                 let text = serde_json::to_string(arguments).unwrap_or_default();
                 for label in canary::handed_in(&text).iter().filter(|label| !kept.contains(&label.as_str())) {
                     self.unknown("S071", &Spanned::new(label.clone(), step.span), "kept handle", &kept);

@@ -255,6 +255,13 @@ pub enum RequestKind {
         /// The argument and its beginning.
         argument: (String, String),
     },
+    /// `tasks/get`, `tasks/update`, `tasks/cancel`, or what another era asks of tasks.
+    Task {
+        /// The method.
+        method: String,
+        /// The task by the id that was kept, as a `$kept` form, and what is said to it.
+        arguments: serde_json::Map<String, Value>,
+    },
     /// `tools/call`.
     Call {
         /// Tool name, bare.

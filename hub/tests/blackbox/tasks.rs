@@ -1,0 +1,65 @@
+//! Tasks of the stateless era, at an upstream that counts them from one for everybody and looks at nobody.
+
+use serde_json::{Value, json};
+
+use crate::{
+    desk::{Desk, Modern, answer_of},
+    running::{ALICE, BOB},
+    stateless::played,
+};
+
+/// A body whose client follows tasks.
+fn body(id: i64, method: &str, mut params: Value) -> Value {
+    params["_meta"] = Modern::meta(json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } }));
+    Modern::body(id, method, params)
+}
+
+/// Begins a task that its upstream calls `1`; the id that its client is given.
+async fn begun(client: &Modern, desk: &mut Desk) -> String {
+    let got = client.begin(&body(1, "tools/call", json!({ "name": "t" })));
+    desk.next().await.result(&json!({ "resultType": "task", "taskId": "1", "status": "working", "ttlMs": 60_000 }));
+    answer_of(got.await.unwrap()).await["result"]["taskId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_task_has_one_id_here_and_its_own_upstream() {
+    let (hub, mut desk) = played().await;
+    let (alice, bob) = (Modern::new(&hub, "u", ALICE), Modern::new(&hub, "u", BOB));
+    let (alices, bobs) = (begun(&alice, &mut desk).await, begun(&bob, &mut desk).await);
+    assert_ne!(alices, bobs, "equal ids upstream are two tasks here");
+    assert!(alices.len() >= 22 && bobs.len() >= 22, "128 random bits: {alices} {bobs}");
+    for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+        let got = alice.begin(&body(2, method, json!({ "taskId": alices, "inputResponses": { "n": 1.50 } })));
+        let asked = desk.next().await;
+        assert_eq!((asked.header("mcp-name"), &asked.message()["params"]["taskId"]), (Some("1"), &json!("1")));
+        asked.result(&json!({ "resultType": "complete", "taskId": "1", "result": { "taskId": "1" } }));
+        let result = answer_of(got.await.unwrap()).await["result"].clone();
+        assert_eq!(result, json!({ "resultType": "complete", "taskId": alices, "result": { "taskId": "1" } }));
+    }
+}
+
+#[tokio::test]
+async fn what_is_none_of_ones_own_is_refused_in_the_same_words_and_goes_nowhere() {
+    let (hub, mut desk) = played().await;
+    let (alice, bob) = (Modern::new(&hub, "u", ALICE), Modern::new(&hub, "u", BOB));
+    let task = begun(&alice, &mut desk).await;
+    let mut said = std::collections::BTreeSet::new();
+    for id in [task.as_str(), "1", "x"] {
+        let refused = bob.post(&body(2, "tasks/get", json!({ "taskId": id }))).await;
+        said.insert(refused.text().await.unwrap());
+    }
+    let refused = Modern::new(&hub, "v", ALICE).post(&body(2, "tasks/get", json!({ "taskId": task }))).await;
+    said.insert(refused.text().await.unwrap());
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said.first().unwrap().contains("-32602"), "{said:?}");
+    let undeclared = alice.post(&Modern::body(3, "tasks/get", json!({ "taskId": task }))).await;
+    assert_eq!(undeclared.status(), 400);
+    let undeclared = answer_of(undeclared).await;
+    assert_eq!(undeclared["error"]["code"], -32021);
+    let needed = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
+    assert_eq!(undeclared["error"]["data"]["requiredCapabilities"], needed);
+    for method in ["tasks/list", "tasks/result"] {
+        assert_eq!(alice.post(&body(4, method, json!({}))).await.status(), 404);
+    }
+    assert!(desk.is_idle(), "nothing of it went upstream");
+}
