@@ -44,8 +44,11 @@ pub(crate) fn for_stateful(method: &str, answer: &str) -> String {
 
 /// An answer that says that it is public, saying that it is its asker's; `None` where it says no such thing.
 pub(crate) fn for_its_asker(method: &str, answer: &str) -> Option<String> {
-    let result = Object::read(answer).ok().and_then(|answer| answer.get("result"));
-    let scope = Object::read(result.filter(|_| CACHEABLE.contains(&method))?).ok()?.get("cacheScope")?;
+    if !CACHEABLE.contains(&method) {
+        return None;
+    }
+    let result = Object::read(answer).ok()?.get("result")?;
+    let scope = Object::read(result).ok()?.get("cacheScope")?;
     (scope != r#""private""#).then(|| with_part(answer, scope, r#""private""#))
 }
 
