@@ -1,7 +1,7 @@
 //! An upstream that a test plays by hand: it sees every request whole, answers each as it likes, and notices when
 //! nobody reads an answer any more. And a client that writes its requests by hand.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::{
     Router,
@@ -16,8 +16,12 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How long a request is waited for that has to come.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The other end of an upstream.
 pub(crate) struct Desk {
@@ -50,9 +54,9 @@ impl Desk {
         Self { url, arrivals }
     }
 
-    /// The next request.
+    /// The next request. One that never comes is a failure, and not a test that never ends.
     pub(crate) async fn next(&mut self) -> Asked {
-        self.arrivals.recv().await.unwrap()
+        timeout(LONGEST, self.arrivals.recv()).await.expect("no request has come").unwrap()
     }
 
     /// Whether nothing has come.
