@@ -133,7 +133,7 @@ pub(super) async fn open(
                 hub.upstream_sessions.evict(&session.life.end()).await;
                 return Err(NotOpened::Refused(upstream));
             }
-            upstream.welcome.clone()
+            relay::without_tasks(&upstream.welcome)
         }
     };
     let place = place(hub, caller, route).in_session(&session.life);

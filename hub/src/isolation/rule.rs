@@ -116,6 +116,8 @@ rules! {
         "The id of a task is good for as long as its server keeps it, and a day at most.", "nothing-is-ever-reaped";
     TasksWithinTheirEra = "tasks-within-their-era",
         "What is asked about tasks in one era is not carried into the other, where it means something else.", "object-handle-not-owned";
+    NoTasksOfSessions = "no-tasks-of-sessions",
+        "Tasks of the era of sessions are refused: the hub could not keep their ids to who has begun them.", "object-handle-not-owned";
     CloseIsCancel = "close-is-cancel",
         "In the stateless era a client that goes away has canceled its call, and the upstream is told.", "closing-cancels-nothing";
     LostConnectionIsNoCancel = "lost-connection-is-no-cancel",

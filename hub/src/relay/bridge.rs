@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Errand, Visit, negotiate, upstream_session};
 use crate::{
     downstream::{self, Session, Standing},
-    envelope::{Message, Object},
+    envelope::{Message, Object, with_part},
     era::{
         Era, Meta, STATELESS, canonical,
         meta::{self, SERVER_INFO},
@@ -17,6 +17,11 @@ use crate::{
     isolation::Rule,
     upstream::Fault,
 };
+
+/// The capability of the era of sessions to make a task of a call.
+const TASKS: &str = "tasks";
+/// The wish for it, among the params of a call.
+const TASK: &str = "task";
 
 /// What names such a session: route, server, and what its clients declare.
 pub(crate) type Bridge = (Arc<str>, Arc<str>, String);
@@ -64,7 +69,7 @@ pub(crate) async fn discover(errand: &Errand, message: &Message<'_>) -> Result<S
     let result = Object::read(result).map_err(|_| garbage())?;
     let capabilities = result.get("capabilities").and_then(|raw| Object::read(raw).ok());
     // Tasks of the stateful era are others than those of the stateless era, and are not carried.
-    let capabilities = capabilities.map_or_else(|| "{}".to_owned(), |capabilities| capabilities.without(&["tasks"]));
+    let capabilities = capabilities.map_or_else(|| "{}".to_owned(), |capabilities| capabilities.without(&[TASKS]));
     let mut said = format!(
         r#""resultType":"complete","supportedVersions":["{STATELESS}"],"capabilities":{capabilities},"ttlMs":0,"cacheScope":"private""#
     );
@@ -93,17 +98,34 @@ pub(super) fn request(message: &Message<'_>) -> String {
     without_rounds(meta::taken_out(message))
 }
 
-/// A request without what belongs to its second round, and without the wish to be made a task of, which only sessions
-/// know: here it would begin something that its client cannot ask for.
+/// A request without what belongs to its second round, and without the wish to be made a task of.
 pub(super) fn without_rounds(request: String) -> String {
-    let rounds = ["requestState", "inputResponses", "task"];
     let read = Message::read(&request).ok();
-    let params = read.as_ref().and_then(|message| Some((message.params?, Object::read(message.params?).ok()?)));
-    match (&read, params) {
-        (Some(message), Some((raw, params))) if params.keys().any(|key| rounds.contains(&key)) => {
-            message.with_part(raw, &params.without(&rounds))
+    let without = read.and_then(|message| without_params(&message, &["requestState", "inputResponses", TASK]));
+    without.unwrap_or(request)
+}
+
+/// A call without the wish to be made a task of, where it has one: it would begin something that its client cannot ask for.
+pub(super) fn without_task(message: &Message<'_>) -> Option<String> {
+    without_params(message, &[TASK]).filter(|_| message.is_call())
+}
+
+/// A message without these of its params; `None` where it has none of them.
+fn without_params(message: &Message<'_>, names: &[&str]) -> Option<String> {
+    let raw = message.params?;
+    let params = Object::read(raw).ok()?;
+    params.keys().any(|key| names.contains(&key)).then(|| message.with_part(raw, &params.without(names)))
+}
+
+/// The answer of a server to `initialize` as a client is told it: without the tasks that the hub does not carry.
+pub(crate) fn without_tasks(welcome: &str) -> String {
+    let result = Object::read(welcome).ok().and_then(|answer| Object::read(answer.get("result")?).ok());
+    let raw = result.and_then(|result| result.get("capabilities"));
+    match raw.and_then(|raw| Some((raw, Object::read(raw).ok()?))) {
+        Some((raw, capabilities)) if capabilities.get(TASKS).is_some() => {
+            with_part(welcome, raw, &capabilities.without(&[TASKS]))
         }
-        _ => request,
+        _ => welcome.to_owned(),
     }
 }
 
@@ -138,5 +160,22 @@ mod tests {
         }
         let own = call(r#","arguments":{"task":1}"#);
         assert_eq!(without_rounds(own.clone()), own);
+        assert_eq!(without_task(&Message::read(&own).unwrap()), None);
+        let wish = call(r#","task":{"ttl":1}"#);
+        assert_eq!(without_task(&Message::read(&wish).unwrap()), Some(call("")));
+        let other = wish.replace("tools/call", "somebodys/own");
+        assert_eq!(without_task(&Message::read(&other).unwrap()), None, "what is no call may mean anything by it");
+    }
+
+    #[test]
+    fn a_welcome_differs_in_the_tasks_alone() {
+        let welcome = |tasks: &str| {
+            let capabilities = format!(r#"{{{tasks}"tools":{{"n":1.50}}}}"#);
+            format!(r#"{{ "jsonrpc":"2.0","id":1,"result":{{"x":1e2,"capabilities":{capabilities},"tasks":{{}}}}}}"#)
+        };
+        assert_eq!(without_tasks(&welcome(r#""tasks":{"list":{}},"#)), welcome(""));
+        assert_eq!(without_tasks(&welcome("")), welcome(""));
+        let refused = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}"#;
+        assert_eq!(without_tasks(refused), refused);
     }
 }

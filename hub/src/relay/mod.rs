@@ -51,7 +51,7 @@ mod upstream_session;
 mod wishes;
 
 pub(crate) use ask::{Question, answer, progress as progress_of_answer};
-pub(crate) use bridge::{Bridge, discover, hello};
+pub(crate) use bridge::{Bridge, discover, hello, without_tasks};
 pub(crate) use cache::{Asked, Kept, sweep as sweep_caches};
 pub(crate) use call::{Asker, Progress, Reply, ask_server, call};
 pub(crate) use carry::Addressee;

@@ -22,11 +22,17 @@ impl Request {
         let reworded = match (errand.session.standing, upstream.era) {
             (Standing::Bridged | Standing::Moment, Era::Stateful) => bridge::request(message),
             (Standing::Client, Era::Stateless) => bridge::without_rounds(meta::put_in(message, &said(errand).await?)),
-            (Standing::Client, Era::Stateful) | (Standing::Moment | Standing::Bridged, Era::Stateless) => {
-                return Ok(Self { text: message.whole(), as_it_came: true });
-            }
+            (Standing::Client, Era::Stateful) => match bridge::without_task(message) {
+                Some(call) => call,
+                None => return Ok(Self::as_it_came(message)),
+            },
+            (Standing::Moment | Standing::Bridged, Era::Stateless) => return Ok(Self::as_it_came(message)),
         };
         Ok(Self { text: reworded, as_it_came: false })
+    }
+
+    fn as_it_came(message: &Message<'_>) -> Self {
+        Self { text: message.whole(), as_it_came: true }
     }
 
     /// As it is sent first, `message` being what its client wrote, which need not be read again where it goes as it came.

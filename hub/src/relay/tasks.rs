@@ -3,8 +3,8 @@
 //! Whoever shows the id of a task reads its result, answers what it asks and ends it, and the hub cannot know whether a
 //! server looks at who does so. So a client is given an id of the hub's: random, and known to the key that began the task
 //! alone, on the route where it was begun, for as long as the server keeps it. Foreign, invented, moved and old ids are
-//! refused in the same words, and the server never hears of them. The other era has requests of the same names that mean
-//! something else: they are not carried from one era into the other.
+//! refused in the same words, and the server never hears of them. The era of sessions has requests of the same names that mean
+//! something else, and whose ids stand in many places: there the hub offers no tasks, and carries nothing about them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -60,16 +60,17 @@ pub(crate) async fn knows(errand: &Errand, message: &Message<'_>) -> Result<bool
     Ok(find(errand, &shown).await?.is_some())
 }
 
-/// Refuses what is asked about tasks in the words of another era than the server's.
+/// Refuses what is asked about tasks in the words of another era than the server's, or of the era of sessions.
 pub(super) fn of_this_era(errand: &Errand, upstream: &UpstreamSession, method: &str) -> Result<(), Refused> {
-    if !method.starts_with("tasks/") || !errand.hub.isolation.keeps(Rule::TasksWithinTheirEra) {
+    if !method.starts_with("tasks/") {
         return Ok(());
     }
-    match (errand.session.standing, upstream.era) {
-        (Standing::Client, Era::Stateful) => Ok(()),
-        (Standing::Moment, Era::Stateless) if asks_for_task(method) => Ok(()),
-        _ => Err(Refused::NoMethod),
-    }
+    let refuses = match (errand.session.standing, upstream.era) {
+        (Standing::Client, Era::Stateful) => Rule::NoTasksOfSessions,
+        (Standing::Moment, Era::Stateless) if asks_for_task(method) => return Ok(()),
+        _ => Rule::TasksWithinTheirEra,
+    };
+    if errand.hub.isolation.keeps(refuses) { Err(Refused::NoMethod) } else { Ok(()) }
 }
 
 /// The request with the id that the task has at its server; `None` where it goes there as it came.

@@ -129,7 +129,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     key: &'static str,
-    session: Option<String>,
+    pub(crate) session: Option<String>,
 }
 
 impl Client {

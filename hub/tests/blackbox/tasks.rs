@@ -1,10 +1,11 @@
-//! Tasks of the stateless era, at an upstream that counts them from one for everybody and looks at nobody.
+//! Tasks of the stateless era, at an upstream that counts them from one for everybody and looks at nobody; and that there
+//! are none in the era of sessions.
 
 use serde_json::{Value, json};
 
 use crate::{
     desk::{Desk, Modern, answer_of},
-    running::{ALICE, BOB},
+    running::{ALICE, BOB, Client, hub_of_eras},
     stateless::played,
 };
 
@@ -62,4 +63,35 @@ async fn what_is_none_of_ones_own_is_refused_in_the_same_words_and_goes_nowhere(
         assert_eq!(alice.post(&body(4, method, json!({}))).await.status(), 404);
     }
     assert!(desk.is_idle(), "nothing of it went upstream");
+}
+
+#[tokio::test]
+async fn with_a_session_there_are_no_tasks() {
+    let mut desk = Desk::open().await;
+    let hub = hub_of_eras(&[("u", &desk.url, "stateful")], json!({})).await;
+    let opening = tokio::spawn(async move {
+        let mut alice = Client::new(&hub, "u", ALICE);
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "0" } });
+        let welcome = alice.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params })).await;
+        alice.session = welcome.headers().get("mcp-session-id").map(|id| id.to_str().unwrap().to_owned());
+        (alice, answer_of(welcome).await)
+    });
+    let capabilities = json!({ "tools": {}, "tasks": { "list": {}, "requests": { "tools": { "call": {} } } } });
+    let info = json!({ "name": "u", "version": "1" });
+    let result = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": info });
+    desk.next().await.opens("s", &result);
+    let (alice, welcome) = opening.await.unwrap();
+    assert_eq!(welcome["result"]["capabilities"], json!({ "tools": {} }));
+    for method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/list"] {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "taskId": "1" } });
+        assert_eq!(answer_of(alice.post(&body).await).await["error"]["code"], -32601, "{method}");
+    }
+    assert!(desk.is_idle(), "nothing of it went upstream");
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": "t", "task": { "ttl": 1 } } });
+    let got = tokio::spawn(alice.request(reqwest::Method::POST).json(&call).send());
+    let asked = desk.next().await;
+    assert_eq!(asked.message()["params"], json!({ "name": "t" }));
+    asked.result(&json!({ "content": [] }));
+    assert_eq!(answer_of(got.await.unwrap().unwrap()).await["result"], json!({ "content": [] }));
 }
