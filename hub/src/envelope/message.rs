@@ -195,6 +195,12 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The message without these members of `params`; `None` where it has none of them.
+    pub(crate) fn without_params(&self, names: &[&str]) -> Option<String> {
+        let (raw, members) = self.params.zip(self.members.as_ref())?;
+        members.keys().any(|key| names.contains(&key)).then(|| self.with_part(raw, &members.without(names)))
+    }
+
     /// The message with another value in the place of `part`, which was read out of it.
     pub(crate) fn with_part(&self, part: &str, value: &str) -> String {
         with_part(self.text, part, value)

@@ -31,7 +31,8 @@ struct Inner<T: Table, V, E> {
     state: Mutex<State<T, V, E>>,
 }
 
-/// Hashed, with a seed that is chance, so that finding an entry takes as long among many as among few; nobody is shown the order.
+/// Hashed, with a seed that is chance, so that finding an entry takes as long among many as among few; nobody is shown
+/// the order.
 struct State<T: Table, V, E> {
     entries: HashMap<(Scope, T::Id), Entry<V>>,
     openings: HashMap<(Scope, T::Id), Begun<V, E>>,

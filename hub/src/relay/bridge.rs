@@ -101,20 +101,13 @@ pub(super) fn request(message: &Message<'_>) -> String {
 /// A request without what belongs to its second round, and without the wish to be made a task of.
 pub(super) fn without_rounds(request: String) -> String {
     let read = Message::read(&request).ok();
-    let without = read.and_then(|message| without_params(&message, &["requestState", "inputResponses", TASK]));
+    let without = read.and_then(|message| message.without_params(&["requestState", "inputResponses", TASK]));
     without.unwrap_or(request)
 }
 
 /// A call without the wish to be made a task of, where it has one: it would begin something that its client cannot ask for.
 pub(super) fn without_task(message: &Message<'_>) -> Option<String> {
-    without_params(message, &[TASK]).filter(|_| message.is_call())
-}
-
-/// A message without these of its params; `None` where it has none of them.
-fn without_params(message: &Message<'_>, names: &[&str]) -> Option<String> {
-    let raw = message.params?;
-    let params = Object::read(raw).ok()?;
-    params.keys().any(|key| names.contains(&key)).then(|| message.with_part(raw, &params.without(names)))
+    message.without_params(&[TASK]).filter(|_| message.is_call())
 }
 
 /// The answer of a server to `initialize` as a client is told it: without the tasks that the hub does not carry.
