@@ -14,8 +14,8 @@ use tower::ServiceExt;
 use crate::launcher::{Launch, Processes};
 
 /// A stream to an upstream.
-pub trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static {}
-impl<S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static> Stream for S {}
+pub trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + Sync + 'static {}
+impl<S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + Sync + 'static> Stream for S {}
 
 /// A connection in the making.
 pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
@@ -113,6 +113,8 @@ impl Clock for System {
 }
 
 /// Makes a [`Stream`] of anything that tokio can read and write.
-pub fn stream(io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static) -> Box<dyn Stream> {
+pub fn stream(
+    io: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + Sync + 'static,
+) -> Box<dyn Stream> {
     Box::new(TokioIo::new(io))
 }

@@ -75,8 +75,8 @@ pub struct Hub {
     pub(crate) children: TaskTracker,
     /// Seals the cursors of merged lists and the states of requests that take several rounds.
     pub(crate) sealer: Sealer,
-    /// Keys the hash in `User-Session-Id`.
-    pepper: [u8; 32],
+    /// Hashes what stands in `User-Session-Id`; it has its key already.
+    namer: Hmac<Sha256>,
 }
 
 /// Whom the hub acts as at a server.
@@ -173,7 +173,7 @@ impl Hub {
             turnstile: Arc::new(Semaphore::new(1)),
             stopping: CancellationToken::new(),
             children: TaskTracker::new(),
-            pepper,
+            namer: Hmac::new_from_slice(&pepper).expect("HMAC takes a key of any length"),
             config,
             environment,
             isolation,
@@ -242,10 +242,11 @@ impl Hub {
 
     /// The name of a session upstream: the same for all its requests, unlike any other, and not its id.
     pub(crate) fn session_name(&self, principal: &str, id: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.pepper).expect("HMAC takes a key of any length");
+        let mut mac = self.namer.clone();
         mac.update(id.as_bytes());
         let hash = mac.finalize().into_bytes();
-        let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let short = hash.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
+        let short: String = short.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
         format!("{principal}-{short}")
     }
 }

@@ -168,7 +168,7 @@ impl Merged<'_> {
         let errand = self.visit.towards(server).await;
         let errand = errand.map_err(|fault| Wrong::Failed(Box::new(self.visit.to(server)), fault))?;
         let message = Message::read(request).map_err(|error| Wrong::Said(-32600, error.to_string()))?;
-        match relay::call(&errand, &message, Asker::of(self.visit, id, &message)).await {
+        match relay::call(&errand, &message, Asker::of(self.visit, id)).await {
             Ok(steps) => Ok(Reply::Steps(steps)),
             Err(Refused::Fault(fault)) => Err(Wrong::Failed(Box::new(errand), fault)),
             Err(refused) => Err(refused.into()),

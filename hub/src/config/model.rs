@@ -72,6 +72,8 @@ pub enum Reached {
 pub struct Endpoint {
     /// Its MCP endpoint.
     pub uri: Uri,
+    /// Where that is on its host, which is all that a request to it says.
+    pub path: Uri,
     /// Whether it is told who calls.
     pub identity_headers: bool,
     /// Headers for every request.

@@ -59,7 +59,8 @@ impl Problems {
         if !headers.iter().any(|(name, _)| name == HOST) {
             headers.extend(host_of(&uri).map(|host| (HOST, host)));
         }
-        Some(Endpoint { uri, identity_headers: written.identity_headers == file::Switch::On, headers })
+        let path = uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        Some(Endpoint { uri, path, identity_headers: written.identity_headers == file::Switch::On, headers })
     }
 
     fn command(&mut self, place: &str, written: Written, credentials: Credentials) -> Option<Command> {

@@ -19,19 +19,20 @@ use crate::{
     upstream::headers::REVISION,
 };
 
-/// Answers a request whose caller has been checked.
+/// Answers a request whose caller has been checked. Whatever is seldom asked for is boxed, here and further on: a call has
+/// room made for the largest of the things that it could become.
 pub(crate) async fn handle(request: Checked) -> Response<Body> {
     if request.method != Method::POST {
         return match revision_header(&request.headers).as_deref() {
             Some(STATELESS) => answers::post_only(),
-            _ => stateful::handle(&request).await,
+            _ => Box::pin(stateful::handle(&request)).await,
         };
     }
     let Ok(text) = std::str::from_utf8(&request.body) else {
         return *stateful::malformed(-32700, "the body is not UTF-8");
     };
     if text.trim_start().starts_with('[') {
-        return stateful::batch(&request, text).await;
+        return Box::pin(stateful::batch(&request, text)).await;
     }
     let message = match stateful::read(text) {
         Ok(message) => message,

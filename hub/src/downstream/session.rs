@@ -389,6 +389,7 @@ pub(crate) async fn sweep(hub: Arc<Hub>) {
         relay::sweep_states(&hub);
         relay::sweep_tasks(&hub);
         relay::sweep_children(&hub);
+        hub.client.sweep();
         for session in hub.sessions.everything().into_iter().chain(hub.bridged_sessions.everything()) {
             if session.activity.is_idle(idle, &hub.isolation) {
                 end(&hub, &session).await;

@@ -43,6 +43,7 @@ impl Checked {
             session: session.clone(),
             authorization: self.headers.get(AUTHORIZATION).cloned(),
             claims: None,
+            log_level: None,
         }
     }
 }
@@ -72,7 +73,7 @@ pub(super) async fn batch(request: &Checked, text: &str) -> Response<Body> {
 pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Response<Body>, Refusal> {
     spoken_revision(request, message)?;
     if matches!(&message.kind, Kind::Request { method, .. } if method == "initialize") {
-        return Ok(initialize(request, message).await);
+        return Ok(Box::pin(initialize(request, message)).await);
     }
     let visit = request.visit(&in_session(request).await?);
     match &message.kind {
@@ -84,7 +85,7 @@ pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Res
             Ok(answered(&visit, reply).await)
         }
         Kind::Notification { .. } | Kind::Response { .. } => {
-            told(&visit, &request.route, message).await;
+            Box::pin(told(&visit, &request.route, message)).await;
             Ok(answers::empty(StatusCode::ACCEPTED))
         }
     }
@@ -159,7 +160,7 @@ fn with_id(answer: &str, asked: &Message<'_>) -> String {
 pub(super) async fn reply(visit: &Visit, route: &Route, message: &Message<'_>, id: Id, method: &str) -> Reply {
     let raw_id = raw_id(message);
     let (replied, server) = match &route.reach {
-        Reach::Merged(servers) => (catalog::answer(visit, servers, message, method, id).await, &route.name),
+        Reach::Merged(servers) => (Box::pin(catalog::answer(visit, servers, message, method, id)).await, &route.name),
         Reach::Server(server) => (direct(visit, server, message, method, id).await, server),
     };
     let refused = |code, text: &str| Reply::Whole(answers::error_text(raw_id, code, text, None));
@@ -197,13 +198,13 @@ async fn direct(
     }
     let errand = visit.towards(server).await?;
     if method == "server/discover" && errand.session.standing == Standing::Bridged {
-        return Ok(Reply::Whole(relay::discover(&errand, message).await?));
+        return Ok(Reply::Whole(Box::pin(relay::discover(&errand, message)).await?));
     }
     let raw_id = raw_id(message);
     let settled = match (visit.session.standing, method) {
-        (Standing::Client, "logging/setLevel") => relay::set_level(&errand, message).await?,
+        (Standing::Client, "logging/setLevel") => Box::pin(relay::set_level(&errand, message)).await?,
         (Standing::Client, "resources/subscribe" | "resources/unsubscribe") => {
-            relay::subscription(&errand, message, method).await?
+            Box::pin(relay::subscription(&errand, message, method)).await?
         }
         _ => None,
     };
@@ -213,7 +214,7 @@ async fn direct(
             Err(wrong) => answers::error_text(raw_id, -32602, wrong, None),
         }));
     }
-    Ok(Reply::Steps(relay::call(&errand, message, Asker::of(visit, id, message)).await?))
+    Ok(Reply::Steps(relay::call(&errand, message, Asker::of(visit, id)).await?))
 }
 
 async fn answered(visit: &Visit, reply: Reply) -> Response<Body> {

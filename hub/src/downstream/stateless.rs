@@ -20,7 +20,7 @@ use super::{
     subscriptions,
 };
 use crate::{
-    envelope::{Kind, Message, Object, sse, with_part},
+    envelope::{Kind, Message, Object, may_say, sse, with_part},
     era::{HEADER_MISMATCH, MISSING_CAPABILITY, Meta, STATELESS, UNSUPPORTED_REVISION, meta, mirror},
     isolation::Rule,
     relay::{Reply, Step, Steps, Visit},
@@ -51,9 +51,10 @@ pub(super) async fn post(request: &Checked, message: &Message<'_>) -> Result<Res
             Box::new(answers::error(StatusCode::INTERNAL_SERVER_ERROR, raw_id(message), -32603, "the hub failed"))
         }
     })?;
-    let visit = Visit { claims: Some(Arc::new(claims(&request.headers))), ..request.visit(&session) };
+    let claims = Some(Arc::new(claims(&request.headers)));
+    let visit = Visit { claims, log_level: meta.log_level, ..request.visit(&session) };
     if method == "subscriptions/listen" {
-        return Ok(subscriptions::open(&visit, &request.route, message).await);
+        return Ok(Box::pin(subscriptions::open(&visit, &request.route, message)).await);
     }
     let reply = stateful::reply(&visit, &request.route, message, id.clone(), method).await;
     Ok(answered(reply, method).await)
@@ -124,6 +125,9 @@ pub(super) fn whole(text: String) -> Response<Body> {
 
 /// The status that goes with an answer.
 fn status(answer: &str) -> StatusCode {
+    if !may_say(answer, "error") {
+        return StatusCode::OK;
+    }
     let error = Object::read(answer).ok().and_then(|answer| Object::read(answer.get("error")?).ok()?.get("code"));
     match error.and_then(|code| code.parse().ok()) {
         Some(HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_REVISION) => StatusCode::BAD_REQUEST,

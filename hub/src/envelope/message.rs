@@ -181,6 +181,11 @@ impl<'a> Message<'a> {
         self.meta.as_ref()?.get(name)
     }
 
+    /// A member of `params._meta` that is a string.
+    pub(crate) fn string_meta(&self, name: &str) -> Option<String> {
+        self.meta.as_ref()?.string(name)
+    }
+
     /// The message with one more member of `params`, before all others; it must not be there already.
     pub(crate) fn with_param(&self, name: &str, value: &str) -> String {
         match self.params {
@@ -214,6 +219,12 @@ pub(crate) fn messages(text: String) -> Vec<String> {
         Some(batch) => batch.into_iter().map(|message| message.get().to_owned()).collect(),
         None => vec![text],
     }
+}
+
+/// Whether a JSON text can have this word in one of its strings: it stands there, or something is escaped that could be
+/// a letter. So what hardly ever occurs is looked for without reading the text.
+pub(crate) fn may_say(text: &str, word: &str) -> bool {
+    text.contains(word) || text.contains("\\u")
 }
 
 /// A JSON object with these members before its own.

@@ -11,5 +11,5 @@ pub(crate) mod object;
 pub(crate) mod sse;
 
 pub(crate) use id::Id;
-pub(crate) use message::{Kind, Malformed, Message, messages, splice, with_members, with_part};
+pub(crate) use message::{Kind, Malformed, Message, may_say, messages, splice, with_members, with_part};
 pub(crate) use object::Object;

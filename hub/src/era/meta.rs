@@ -37,14 +37,12 @@ impl Meta {
     /// Reads it.
     pub(crate) fn of(message: &Message<'_>) -> Result<Self, Incomplete> {
         let incomplete = |key| Incomplete { key };
-        let raw = message.param("_meta").ok_or(incomplete(VERSION))?;
-        let meta = Object::read(raw).map_err(|_| incomplete(VERSION))?;
-        meta.string(VERSION).ok_or(incomplete(VERSION))?;
-        let capabilities = meta.get(CAPABILITIES).filter(|raw| Object::read(raw).is_ok());
+        message.string_meta(VERSION).ok_or(incomplete(VERSION))?;
+        let capabilities = message.meta(CAPABILITIES).filter(|raw| Object::read(raw).is_ok());
         Ok(Self {
             capabilities: capabilities.ok_or(incomplete(CAPABILITIES))?.to_owned(),
-            info: meta.get(INFO).map(str::to_owned),
-            log_level: meta.string(LOG_LEVEL).and_then(|level| Level::read(&level)),
+            info: message.meta(INFO).map(str::to_owned),
+            log_level: message.string_meta(LOG_LEVEL).and_then(|level| Level::read(&level)),
         })
     }
 

@@ -33,7 +33,7 @@ impl Visit {
         if self.session.standing != Standing::Moment || negotiate::era(&errand, None).await? == Era::Stateless {
             return Ok(errand);
         }
-        let session = bridged(self, server).await?;
+        let session = Box::pin(bridged(self, server)).await?;
         Ok(Self { session, ..self.clone() }.to(server))
     }
 }

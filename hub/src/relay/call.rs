@@ -13,7 +13,7 @@ use super::{
 use crate::{
     downstream::Standing,
     envelope::{Id, Kind, Message},
-    era::{Era, Level, Meta},
+    era::{Era, Level},
     hub::Hub,
     isolation::{Activity, Held, Place, Rule, table::ProgressTokens},
     upstream::Fault,
@@ -35,12 +35,10 @@ pub(crate) enum Asker {
 
 impl Asker {
     /// The client whose request this is.
-    pub(crate) fn of(visit: &Visit, id: Id, message: &Message<'_>) -> Self {
+    pub(crate) fn of(visit: &Visit, id: Id) -> Self {
         match visit.session.standing {
             Standing::Client => Self::Client(id),
-            Standing::Moment | Standing::Bridged => {
-                Self::Moment(Meta::of(message).ok().and_then(|meta| meta.log_level))
-            }
+            Standing::Moment | Standing::Bridged => Self::Moment(visit.log_level),
         }
     }
 }
@@ -93,7 +91,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
         Asker::Moment(_) => match Round::begin(errand, message).await? {
             Begun::Anew(round) => (round, None),
             Begun::Again(round, request) => (round, Some(request)),
-            Begun::Held(held) => return held.resume(message).await,
+            Begun::Held(held) => return Box::pin(held.resume(message)).await,
         },
         Asker::Client(_) | Asker::Hub => (None, None),
     };
@@ -129,7 +127,6 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     tasks::of_this_era(errand, &upstream, &method)?;
     let repeats = method == "tools/call" && upstream.era == Era::Stateless;
     let repeated = if repeats { param_headers::of(errand, message).await? } else { Vec::new() };
-    let errand = &errand.repeating(repeated);
     let wire = upstream.next_id(hub);
     let told_of_progress = asker != Asker::Hub;
     let logs = logs(hub, &asker);
@@ -149,7 +146,7 @@ pub(crate) async fn call(errand: &Errand, message: &Message<'_>, asker: Asker) -
     let in_flight = hub.in_flight.hold(&place, wire, deliver.clone()).await.map_err(Fault::from)?;
     let token = message.progress_token().filter(|_| told_of_progress);
     let progress = Progress::hold(hub, &place, wire, token, &deliver).await?;
-    let request = Request::of(errand, &upstream, message).await?;
+    let request = Request::of(errand, &upstream, message, repeated).await?;
     let body = request.first(message, wire, token);
     let carrier = Carrier::new(errand.clone(), place.clone(), upstream.clone(), wire, deliver.clone(), body);
     let carrier = carrier.with_logs(logs).asking(errand.session.standing == Standing::Client || round.is_some());

@@ -8,6 +8,7 @@ use super::{
     Errand, UpstreamSession,
     ask::{self, Shown},
     cache,
+    exchange::Outgoing,
     resume::{self, Resumption},
     tell, upstream_session,
 };
@@ -74,7 +75,7 @@ pub(super) struct Carrier {
     /// For a stream that ends before its answer has come.
     resumption: Resumption,
     /// Only while `never-retry-side-effect` is switched off: what is sent once more.
-    again: Option<String>,
+    again: Option<Outgoing>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -103,7 +104,7 @@ impl Logs {
 /// How far it has come.
 enum Stage {
     /// This is still to be sent.
-    Unsent(String),
+    Unsent(Outgoing),
     /// The answer is being read.
     Reading {
         frames: Box<Frames>,
@@ -118,23 +119,23 @@ enum Stage {
 }
 
 impl Carrier {
-    /// Carries `body`, which has the id `wire` upstream. `own` leads to the call that it is carried for.
+    /// Carries a message that has the id `wire` upstream. `own` leads to the call that it is carried for.
     pub(super) fn new(
         errand: Errand,
         place: Place,
         upstream: Arc<UpstreamSession>,
         wire: u64,
         own: Addressee,
-        body: String,
+        message: Outgoing,
     ) -> Self {
-        let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| body.clone());
+        let again = (!errand.hub.isolation.keeps(Rule::NeverRetrySideEffect)).then(|| message.clone());
         Self {
             errand,
             place,
             upstream,
             wire,
             own,
-            stage: Stage::Unsent(body),
+            stage: Stage::Unsent(message),
             logs: Logs::All,
             asking: true,
             resumption: Resumption::default(),
@@ -168,7 +169,7 @@ impl Carrier {
                 Err(fault) => {
                     let broke = matches!(fault, Fault::Cut { .. } | Fault::Status(500..));
                     match self.again.take().filter(|_| broke) {
-                        Some(body) => self.stage = Stage::Unsent(body),
+                        Some(message) => self.stage = Stage::Unsent(message),
                         None => {
                             self.stage = Stage::Over;
                             break self.failed(fault).await;
@@ -185,14 +186,14 @@ impl Carrier {
     async fn go_on(&mut self) -> Result<Option<Delivery>, Fault> {
         let text = match &mut self.stage {
             Stage::Over => return Ok(None),
-            Stage::Unsent(body) => {
-                let body = std::mem::take(body);
-                self.send(body).await?;
+            Stage::Unsent(message) => {
+                let message = std::mem::take(message);
+                self.send(message).await?;
                 return Ok(None);
             }
             Stage::Interrupted(pause) => {
                 tokio::time::sleep(*pause).await;
-                self.resume().await?;
+                Box::pin(self.resume()).await?;
                 return Ok(None);
             }
             Stage::Reading { frames, batch, .. } => {
@@ -211,12 +212,12 @@ impl Carrier {
         }
     }
 
-    async fn send(&mut self, body: String) -> Result<(), Fault> {
+    async fn send(&mut self, message: Outgoing) -> Result<(), Fault> {
         let hub = &self.errand.hub;
         if !hub.isolation.keeps(Rule::CallsRunSideBySide) && self._turn.is_none() {
             self._turn = hub.turnstile.clone().acquire_owned().await.ok();
         }
-        let frames = Box::new(self.errand.send(&self.upstream, body).await?.frames);
+        let frames = Box::new(self.errand.send_out(&self.upstream, message).await?.frames);
         self.stage = Stage::Reading { frames, batch: VecDeque::new(), answered: false };
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use crate::{
     downstream::{Session, Standing, answers},
-    era::results,
+    era::{Level, results},
     hub::Hub,
     identity::Caller,
     isolation::Place,
@@ -23,6 +23,8 @@ pub(crate) struct Visit {
     pub(crate) authorization: Option<HeaderValue>,
     /// The headers in which a request of the stateless era repeats its arguments; none of any other.
     pub(crate) claims: Option<Arc<HeaderMap>>,
+    /// From which level on such a request wants to be told log messages.
+    pub(crate) log_level: Option<Level>,
 }
 
 /// A visit with a server to go to. Whatever works for it has a copy, so one costs no more than to be counted.
@@ -30,7 +32,6 @@ pub(crate) struct Visit {
 pub(crate) struct Errand(Arc<Inner>);
 
 /// What an errand says; its fields are read through the errand.
-#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) caller: Caller,
@@ -38,8 +39,7 @@ pub(crate) struct Inner {
     pub(crate) server: Arc<str>,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) claims: Option<Arc<HeaderMap>>,
-    /// What its request repeats of its arguments.
-    pub(super) repeated: Vec<(HeaderName, HeaderValue)>,
+    log_level: Option<Level>,
 }
 
 impl Deref for Errand {
@@ -60,7 +60,7 @@ impl Visit {
             server: server.clone(),
             authorization: self.authorization.clone(),
             claims: self.claims.clone(),
-            repeated: Vec::new(),
+            log_level: self.log_level,
         }))
     }
 
@@ -80,7 +80,7 @@ impl Errand {
             server: server.clone(),
             authorization: None,
             claims: None,
-            repeated: Vec::new(),
+            log_level: None,
         }))
     }
 
@@ -92,15 +92,8 @@ impl Errand {
             session: self.session.clone(),
             authorization: self.authorization.clone(),
             claims: self.claims.clone(),
+            log_level: self.log_level,
         }
-    }
-
-    /// The same, with this repeated in headers.
-    pub(super) fn repeating(&self, repeated: Vec<(HeaderName, HeaderValue)>) -> Self {
-        if repeated == self.repeated {
-            return self.clone(); // Most repeat nothing.
-        }
-        Self(Arc::new(Inner { repeated, ..(*self.0).clone() }))
     }
 
     /// What a request that the hub makes for its client says of itself: a `_meta`, where there are no sessions.

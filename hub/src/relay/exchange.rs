@@ -5,16 +5,16 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use super::{Errand, UpstreamSession};
 use crate::{
-    config::{Reached, Secret},
+    config::{Endpoint, Reached, Secret},
     envelope::{Id, Kind, Message},
     era::{Era, mirror},
     isolation::Rule,
     upstream::{
         Answer, Fault, Transport,
+        client::Body,
         frames::Frames,
         headers::{self, Spoken},
         stdio::{About, Asking, Child},
@@ -24,20 +24,39 @@ use crate::{
 /// What a careless writer writes at a time.
 const PIECE: usize = 64;
 
+/// A message on its way out, with the headers that repeat it, where the era has them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outgoing {
+    pub(super) body: String,
+    pub(super) repeated: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Outgoing {
+    fn read(body: String, era: Era) -> Self {
+        let message = (era == Era::Stateless).then(|| Message::read(&body).ok()).flatten();
+        Self { repeated: message.map(|message| mirror::headers_of(&message)).unwrap_or_default(), body }
+    }
+}
+
 impl Errand {
     /// Sends the first message, before anything has been agreed.
     pub(super) async fn greet(&self, transport: &Transport, body: String) -> Result<Answer, Fault> {
         match transport {
-            Transport::Http => self.post(None, body).await,
+            Transport::Http => self.post(None, Outgoing { body, ..Outgoing::default() }).await,
             Transport::Child(child) => self.write(child, Era::Stateful, body).await,
         }
     }
 
     /// Sends one message in a session, or to a server that keeps none.
     pub(super) async fn send(&self, upstream: &UpstreamSession, body: String) -> Result<Answer, Fault> {
+        self.send_out(upstream, Outgoing::read(body, upstream.era)).await
+    }
+
+    /// The same for a message that need not be read again.
+    pub(super) async fn send_out(&self, upstream: &UpstreamSession, message: Outgoing) -> Result<Answer, Fault> {
         match &upstream.transport {
-            Transport::Http => self.post(Some(upstream), body).await,
-            Transport::Child(child) => self.write(child, upstream.era, body).await,
+            Transport::Http => self.post(Some(upstream), message).await,
+            Transport::Child(child) => Box::pin(self.write(child, upstream.era, message.body)).await,
         }
     }
 
@@ -109,10 +128,18 @@ impl Errand {
         }
     }
 
-    async fn post(&self, upstream: Option<&UpstreamSession>, body: String) -> Result<Answer, Fault> {
-        let request = self.request(upstream, Method::POST, body).await?;
+    async fn post(&self, upstream: Option<&UpstreamSession>, message: Outgoing) -> Result<Answer, Fault> {
+        let mut request = self.request(upstream, Method::POST, message.body).await?;
+        request.headers_mut().extend(message.repeated);
         let response = self.answered(request, upstream).await?;
         Ok(Answer::of(response, self.hub.config.limits.answer))
+    }
+
+    fn endpoint(&self) -> Result<&Endpoint, Fault> {
+        match &self.hub.server(&self.server)?.reached {
+            Reached::Http(endpoint) => Ok(endpoint),
+            Reached::Stdio(_) => Err(Fault::Internal { detail: "a child has no address".into() }),
+        }
     }
 
     /// A request with credential and identity, put in here for this request alone.
@@ -122,10 +149,7 @@ impl Errand {
         method: Method,
         body: String,
     ) -> Result<Request<Full<Bytes>>, Fault> {
-        let server = self.hub.server(&self.server)?;
-        let Reached::Http(endpoint) = &server.reached else {
-            return Err(Fault::Internal { detail: "a child has no address".into() });
-        };
+        let endpoint = self.endpoint()?;
         let acting = self.hub.acting(&self.caller, &self.server).await?;
         let sender = headers::Sender {
             session: &self.session,
@@ -136,28 +160,19 @@ impl Errand {
         let shown = (!self.hub.isolation.keeps(Rule::LogNoSecrets))
             .then(|| (acting.bearer.as_ref().map(Secret::reveal), &body));
         tracing::debug!(server = %self.server, user = %self.caller.principal, %method, ?shown, "to an upstream");
-        let mirrored = if spoken == Spoken::Stateless { self.mirrored(&body) } else { Vec::new() };
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
-        *request.uri_mut() = endpoint.uri.clone();
+        *request.uri_mut() = endpoint.path.clone();
         *request.headers_mut() = headers::of(&self.hub, endpoint, sender, acting.authorization, spoken)?;
-        request.headers_mut().extend(mirrored);
         Ok(request)
-    }
-
-    /// The headers that repeat a body, where the era has them.
-    fn mirrored(&self, body: &str) -> Vec<(HeaderName, HeaderValue)> {
-        let Ok(message) = Message::read(body) else { return Vec::new() };
-        let repeated: &[_] = if message.is_call() { &self.repeated } else { &[] };
-        mirror::headers_of(&message).into_iter().chain(repeated.iter().cloned()).collect()
     }
 
     async fn answered(
         &self,
         request: Request<Full<Bytes>>,
         upstream: Option<&UpstreamSession>,
-    ) -> Result<Response<Incoming>, Fault> {
-        let response = self.hub.client.send(request).await?;
+    ) -> Result<Response<Body>, Fault> {
+        let response = self.hub.client.send(&self.endpoint()?.uri, request).await?;
         let stateless = upstream.is_some_and(|upstream| upstream.era == Era::Stateless);
         match response.status() {
             // In the stateless era a refusal is an answer that has a status too.
@@ -171,7 +186,7 @@ impl Errand {
     }
 }
 
-fn is_json(response: &Response<Incoming>) -> bool {
+fn is_json(response: &Response<Body>) -> bool {
     let media = response.headers().get(CONTENT_TYPE);
     media.is_some_and(|media| media.as_bytes().to_ascii_lowercase().starts_with(b"application/json"))
 }

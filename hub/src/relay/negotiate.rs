@@ -29,10 +29,12 @@ pub(crate) async fn era(errand: &Errand, way: Option<&Transport>) -> Result<Era,
         SpokenTo::Stateless => return Ok(Era::Stateless),
         SpokenTo::Auto => {}
     }
-    let (asking, way) = (errand.clone(), way.cloned());
-    let place = errand.hub.place(&errand.caller, &errand.server);
-    let found = errand.hub.upstream_eras.get_or_open(&place, errand.server.clone(), asked(asking, way), drop).await;
-    match found {
+    let (table, place) = (&errand.hub.upstream_eras, errand.hub.place(&errand.caller, &errand.server));
+    if let Some(known) = table.get(&place, &errand.server).await? {
+        return Ok(known);
+    }
+    let asked = Box::pin(asked(errand.clone(), way.cloned()));
+    match table.get_or_open(&place, errand.server.clone(), asked, drop).await {
         // It is no server of the stateless era for all that is known now; the next request asks again.
         Err(Fault::OtherEra) => Ok(Era::Stateful),
         found => found,

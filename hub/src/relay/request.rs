@@ -1,10 +1,12 @@
 //! A request as it goes upstream: in the words of the era there, with an id and a progress token of the hub's.
 
-use super::{Errand, UpstreamSession, bridge};
+use http::{HeaderName, HeaderValue};
+
+use super::{Errand, UpstreamSession, bridge, exchange::Outgoing};
 use crate::{
     downstream::Standing,
     envelope::Message,
-    era::{Era, Meta, meta},
+    era::{Era, Meta, meta, mirror},
     upstream::Fault,
 };
 
@@ -14,11 +16,32 @@ pub(super) struct Request {
     text: String,
     /// Whether that is what its client wrote.
     as_it_came: bool,
+    /// The headers that repeat it, where the era has them.
+    repeated: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Request {
-    /// A client's request, in the words of the era at its upstream.
-    pub(super) async fn of(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Self, Fault> {
+    /// A client's request, in the words of the era at its upstream, where these headers repeat its arguments.
+    pub(super) async fn of(
+        errand: &Errand,
+        upstream: &UpstreamSession,
+        message: &Message<'_>,
+        arguments: Vec<(HeaderName, HeaderValue)>,
+    ) -> Result<Self, Fault> {
+        let mut request = Self::reworded(errand, upstream, message).await?;
+        if upstream.era == Era::Stateless {
+            request.repeat(message, arguments);
+        }
+        Ok(request)
+    }
+
+    /// Has these headers repeat its arguments, and others what is always repeated of it.
+    pub(super) fn repeat(&mut self, message: &Message<'_>, arguments: Vec<(HeaderName, HeaderValue)>) {
+        self.repeated = mirror::headers_of(message);
+        self.repeated.extend(arguments);
+    }
+
+    async fn reworded(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Self, Fault> {
         let reworded = match (errand.session.standing, upstream.era) {
             (Standing::Bridged | Standing::Moment, Era::Stateful) => bridge::request(message),
             (Standing::Client, Era::Stateless) => bridge::without_rounds(meta::put_in(message, &said(errand).await?)),
@@ -28,19 +51,20 @@ impl Request {
             },
             (Standing::Moment | Standing::Bridged, Era::Stateless) => return Ok(Self::as_it_came(message)),
         };
-        Ok(Self { text: reworded, as_it_came: false })
+        Ok(Self { text: reworded, as_it_came: false, repeated: Vec::new() })
     }
 
     fn as_it_came(message: &Message<'_>) -> Self {
-        Self { text: message.whole(), as_it_came: true }
+        Self { text: message.whole(), as_it_came: true, repeated: Vec::new() }
     }
 
     /// As it is sent first, `message` being what its client wrote, which need not be read again where it goes as it came.
-    pub(super) fn first(&self, message: &Message<'_>, wire: u64, token: Option<&str>) -> String {
-        match self.as_it_came {
+    pub(super) fn first(&self, message: &Message<'_>, wire: u64, token: Option<&str>) -> Outgoing {
+        let body = match self.as_it_came {
             true => message.readdressed(&wire.to_string(), token),
             false => self.addressed(wire, token.is_some()),
-        }
+        };
+        Outgoing { body, repeated: self.repeated.clone() }
     }
 
     /// With this id, and in the place of its progress token the same, if somebody is to be told of progress.
@@ -49,7 +73,7 @@ impl Request {
     }
 
     /// The same for its next round, with what its client has given and the state that its upstream gave.
-    pub(super) fn again(&self, wire: u64, progress: bool, given: Option<&str>, state: Option<&str>) -> String {
+    pub(super) fn again(&self, wire: u64, progress: bool, given: Option<&str>, state: Option<&str>) -> Outgoing {
         let with = |text: String, name: &str, value: &str| match Message::read(&text) {
             Ok(message) => message.with_param(name, value),
             Err(_) => text.clone(),
@@ -60,7 +84,7 @@ impl Request {
                 text = with(text, name, value);
             }
         }
-        addressed(&text, wire, progress)
+        Outgoing { body: addressed(&text, wire, progress), repeated: self.repeated.clone() }
     }
 }
 

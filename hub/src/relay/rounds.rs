@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{Errand, HeldCall, Refused};
 use crate::{
-    envelope::{Kind, Message, Object, with_part},
+    envelope::{Kind, Message, Object, may_say, with_part},
     era::{IN_ROUNDS, canonical, capability_for},
     hub::Hub,
     isolation::{Parcel, Rule},
@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a request may wait for its next round.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// What an answer is that wishes for more input.
+const WISH: &str = "input_required";
 /// Requests of one key that may wait at once.
 const MOST: usize = 256;
 
@@ -169,9 +171,12 @@ pub(super) async fn answered(round: Option<&Round>, errand: &Errand, answer: Str
 
 /// The result of an answer that wishes for more input.
 pub(super) fn wish(answer: &str) -> Option<&str> {
+    if !may_say(answer, WISH) {
+        return None; // Most answers wish for nothing, and are not read again to find that out.
+    }
     let result = Object::read(answer).ok()?.get("result")?;
     let kind = Object::read(result).ok()?.string("resultType")?;
-    (kind == "input_required").then_some(result)
+    (kind == WISH).then_some(result)
 }
 
 /// The first capability that is needed for these requests and that this very request did not declare.

@@ -148,7 +148,9 @@ impl Running {
                 Ok(Told::Message(told)) => return Progressed::Step(Step::Notification(told), self.go_on()),
                 Ok(Told::Away(pause)) => return Progressed::Step(Step::Away(pause), self.go_on()),
                 Ok(Told::Question(shown)) => match self.call.errand.session.standing {
-                    Standing::Bridged => return Progressed::End(Some(HeldCall::hold(self, shown).await), None),
+                    Standing::Bridged => {
+                        return Progressed::End(Some(Box::pin(HeldCall::hold(self, shown)).await), None);
+                    }
                     Standing::Client | Standing::Moment => {
                         self.call.entries.questions.push(shown.held);
                         return Progressed::Step(Step::Notification(shown.text), self.go_on());
@@ -157,9 +159,16 @@ impl Running {
                 Err(ending) => ending,
             };
             self.let_go(&ending);
-            let patience = carry::patience(&self.call.errand);
-            let step = self.call.end(ending).await;
-            Progressed::End(step, self.carrying.map(|carrying| Box::pin(read_on(carrying, patience)) as _))
+            let outcome = self.call.outcome(ending).await;
+            let Self { call: Call { errand, raw_id, entries, .. }, carrying, .. } = self;
+            drop(entries); // A client may use its id again as soon as it hears of the end.
+            let step = match outcome {
+                Some(Err(fault)) => Some(Step::Failed { text: errand.phrase(&raw_id, &fault).await, fault }),
+                Some(Ok(step)) => Some(step),
+                None => None,
+            };
+            let patience = carry::patience(&errand);
+            Progressed::End(step, carrying.map(|carrying| Box::pin(read_on(carrying, patience)) as _))
         })
     }
 
@@ -198,7 +207,7 @@ impl Running {
         let text = self.call.request.addressed(self.call.wire, false);
         let message = Message::read(&text).map_err(|error| Fault::Internal { detail: error.to_string() })?;
         match param_headers::of(&self.call.errand, &message).await {
-            Ok(repeated) => self.call.errand = self.call.errand.repeating(repeated),
+            Ok(arguments) => self.call.request.repeat(&message, arguments),
             Err(Refused::Fault(fault)) => return Err(fault),
             Err(_) => {}
         }
@@ -264,12 +273,14 @@ impl Running {
                 Some(Delivery::Away(pause)) => return Ok(Told::Away(pause)),
                 Some(Delivery::Question(shown)) => return Ok(Told::Question(shown)),
                 Some(Delivery::Answer { text, .. }) if self.lacks_headers(&text) => {
-                    self.learn_and_repeat().await.map_err(Ending::Failed)?;
+                    Box::pin(self.learn_and_repeat()).await.map_err(Ending::Failed)?;
                 }
                 Some(Delivery::Answer { text, .. }) if self.has_wishes(&text) => {
-                    self.ask_for(&text).await.map_err(Ending::Failed)?;
+                    Box::pin(self.ask_for(&text)).await.map_err(Ending::Failed)?;
                 }
-                Some(Delivery::Input { key, given }) => self.given(key, given).await.map_err(Ending::Failed)?,
+                Some(Delivery::Input { key, given }) => {
+                    Box::pin(self.given(key, given)).await.map_err(Ending::Failed)?
+                }
                 Some(Delivery::Answer { text, id, streamed }) => return Err(Ending::Answered { text, id, streamed }),
                 Some(Delivery::Fault(fault)) => return Err(Ending::Failed(fault)),
                 None => {} // The carrier is at its end, and what it carried was for others.
@@ -305,17 +316,12 @@ async fn read_on(carrying: Carrying, patience: Duration) {
 }
 
 impl Call {
-    /// What its asker is told last. Its entries go first: a client may use its id again as soon as it hears of the end.
-    async fn end(mut self, ending: Ending) -> Option<Step> {
-        let ending = match ending {
+    /// What its asker is told last, or why there is nothing.
+    async fn outcome(&mut self, ending: Ending) -> Option<Result<Step, Fault>> {
+        match ending {
             Ending::Answered { text, id, streamed } => Some(self.answer(text, id, streamed).await),
             Ending::Failed(fault) => Some(Err(fault)),
             Ending::Canceled => None,
-        };
-        drop(self.entries);
-        match ending? {
-            Ok(step) => Some(step),
-            Err(fault) => Some(Step::Failed { text: self.errand.phrase(&self.raw_id, &fault).await, fault }),
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{Errand, Refused, UpstreamSession};
 use crate::{
     downstream::Standing,
-    envelope::{Message, Object, with_part},
+    envelope::{Message, Object, may_say, with_part},
     era::Era,
     hub::Hub,
     isolation::Rule,
@@ -136,7 +136,7 @@ fn follows(capabilities: &str) -> bool {
 
 /// The task that an answer describes. Anything else may have a member of that name, which is its own business.
 fn described<'a>(method: &str, answer: &'a str) -> Option<Described<'a>> {
-    if !answer.contains("taskId") && !answer.contains("\\u") {
+    if !may_say(answer, "taskId") {
         return None; // Most answers describe none, and are not read again to find that out.
     }
     let result = Object::read(Object::read(answer).ok()?.get("result")?).ok()?;

@@ -94,16 +94,19 @@ async fn opened(errand: &Errand, greeting: Greeting) -> Result<Arc<UpstreamSessi
     if errand.session.standing == Standing::Moment {
         return Ok(Arc::new(UpstreamSession::none_at(&errand.server, transport::of_moment(errand).await?)));
     }
+    // Boxed, what takes long: most find it open, and must not carry what opening would take.
     if !errand.hub.isolation.keeps(Rule::KeepUpstreamSession) {
-        return open(errand.clone(), greeting).await;
+        return Box::pin(open(errand.clone(), greeting)).await;
+    }
+    let (table, place) = (&errand.hub.upstream_sessions, errand.place());
+    if let Some(open) = table.get(&place, &errand.server).await? {
+        return Ok(open);
     }
     let owned = errand.clone();
-    // Boxed when it begins: most find it open, and must not carry what opening would take.
     let opening = async move { Box::pin(open(owned, greeting)).await };
     let (hub, session) = (errand.hub.clone(), errand.session.clone());
     let abandon = move |upstream| close(&hub, &session, vec![upstream]);
-    let opened =
-        errand.hub.upstream_sessions.get_or_open(&errand.place(), errand.server.clone(), opening, abandon).await;
+    let opened = table.get_or_open(&place, errand.server.clone(), opening, abandon).await;
     opened.map_err(|fault| if errand.session.life.has_ended() { Fault::SessionEnded } else { fault })
 }
 

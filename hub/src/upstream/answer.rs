@@ -1,9 +1,8 @@
 //! What a server says to one message, whatever the way to it is.
 
 use http::{HeaderValue, Response};
-use hyper::body::Incoming;
 
-use super::{Fault, frames::Frames, headers, stdio::Lines};
+use super::{Fault, client::Body, frames::Frames, headers, stdio::Lines};
 
 /// An answer, as far as it has come.
 #[derive(Debug)]
@@ -15,7 +14,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Begins to read. `limit` is the largest message, in bytes.
-    pub(crate) fn of(response: Response<Incoming>, limit: usize) -> Self {
+    pub(crate) fn of(response: Response<Body>, limit: usize) -> Self {
         Self { session: response.headers().get(headers::SESSION).cloned(), frames: Frames::of(response, limit) }
     }
 

@@ -4,32 +4,24 @@
 //! state), no proxy from the environment, no retries.
 
 use std::{
-    io,
+    collections::{HashMap, VecDeque},
+    fmt,
+    future::poll_fn,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use http::{Request, Response, Uri};
+use foldhash::fast::RandomState;
+use http::{Request, Response, Uri, uri::Authority};
 use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    rt::{Read, ReadBufCursor, Write},
-};
-use hyper_util::{
-    client::legacy::{
-        self,
-        connect::{Connected, Connection},
-    },
-    rt::{TokioExecutor, TokioTimer},
-};
-use tower::Service;
+use hyper::body::{Body as _, Frame, Incoming};
+use tokio::time::{Instant, timeout};
 
-use super::Fault;
-use crate::environment::{Connect, Stream};
+use super::{Fault, line::Line};
+use crate::environment::Connect;
 
 /// Idle connections kept to one server. Each call in flight has one of its own, so this is how many calls may be in flight
 /// at once before connections are thrown away after every call and made anew for the next.
@@ -38,25 +30,51 @@ const IDLE_CONNECTIONS: usize = 512;
 const IDLE_TIME: Duration = Duration::from_secs(20);
 
 /// The client that all upstream requests go through.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Client {
-    http: legacy::Client<Connector, Full<Bytes>>,
+    connect: Arc<dyn Connect>,
+    timeout: Duration,
+    idle: Arc<Idle>,
 }
 
 impl Client {
     pub(crate) fn new(connect: Arc<dyn Connect>, timeout: Duration) -> Self {
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(IDLE_CONNECTIONS).pool_idle_timeout(IDLE_TIME).pool_timer(TokioTimer::new());
-        builder.retry_canceled_requests(false);
-        Self { http: builder.build(Connector { connect, timeout }) }
+        Self { connect, timeout, idle: Arc::default() }
     }
 
-    /// Sends a request and waits for the head of the answer.
-    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Fault> {
-        self.http.request(request).await.map_err(|error| {
-            let detail = chain(&error);
-            if error.is_connect() { Fault::Unreachable { detail } } else { Fault::Cut { detail } }
-        })
+    /// Sends a request to the server that has this URL, and waits for the head of the answer. The request says what it
+    /// wants there by a path alone.
+    pub(crate) async fn send(&self, server: &Uri, request: Request<Full<Bytes>>) -> Result<Response<Body>, Fault> {
+        let peer = Peer::of(server)?;
+        let mut line = match self.idle.take(&peer) {
+            Some(line) => line,
+            None => Box::pin(self.open(server)).await?,
+        };
+        let response = line.send(request).await.map_err(|error| Fault::Cut { detail: chain(&error) })?;
+        Ok(response.map(|incoming| Body {
+            incoming: Some(incoming),
+            line: Some((line, peer)),
+            idle: self.idle.clone(),
+        }))
+    }
+
+    async fn open(&self, server: &Uri) -> Result<Box<Line>, Fault> {
+        let unreachable = |detail| Fault::Unreachable { detail };
+        let stream = timeout(self.timeout, self.connect.connect(server.clone())).await;
+        let stream = stream.map_err(|_| unreachable(format!("no connection within {:?}", self.timeout)))?;
+        let stream = stream.map_err(|error| unreachable(chain(&error)))?;
+        Line::over(stream).await.map_err(|error| unreachable(chain(&error)))
+    }
+
+    /// Closes connections that nobody has used for too long.
+    pub(crate) fn sweep(&self) {
+        self.idle.sweep();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
     }
 }
 
@@ -72,61 +90,223 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-#[derive(Clone)]
-struct Connector {
-    connect: Arc<dyn Connect>,
-    timeout: Duration,
+/// Whom a connection leads to, and from which thread: another would have to be told by that one what comes on it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Peer {
+    thread: ThreadId,
+    encrypted: bool,
+    authority: Authority,
 }
 
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Connector")
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = Pipe;
-    type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<Pipe>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let (connecting, timeout) = (self.connect.connect(uri), self.timeout);
-        Box::pin(async move {
-            let stream = tokio::time::timeout(timeout, connecting).await;
-            Ok(Pipe(stream.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??))
-        })
+impl Peer {
+    fn of(uri: &Uri) -> Result<Self, Fault> {
+        let authority = uri.authority().cloned();
+        let authority = authority.ok_or_else(|| Fault::Internal { detail: "a URL without a host".into() })?;
+        Ok(Self { thread: thread::current().id(), encrypted: uri.scheme_str() == Some("https"), authority })
     }
 }
 
-/// A stream as hyper-util's client wants it.
-struct Pipe(Box<dyn Stream>);
+/// Connections that are nobody's at the moment, of each peer the longest idle first.
+#[derive(Default)]
+struct Idle(Mutex<HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>>);
 
-impl Connection for Pipe {
-    fn connected(&self) -> Connected {
-        Connected::new()
+impl Idle {
+    /// One that can be used, the last that was.
+    fn take(&self, peer: &Peer) -> Option<Box<Line>> {
+        let now = Instant::now();
+        loop {
+            let (since, mut line) = self.lines().get_mut(peer)?.pop_back()?;
+            if now.duration_since(since) < IDLE_TIME && line.is_still_free() {
+                return Some(line);
+            }
+        }
+    }
+
+    fn put(&self, peer: Peer, line: Box<Line>) {
+        let mut lines = self.lines();
+        let lines = lines.entry(peer).or_default();
+        if lines.len() < IDLE_CONNECTIONS {
+            lines.push_back((Instant::now(), line));
+        }
+    }
+
+    fn sweep(&self) {
+        let now = Instant::now();
+        self.lines().retain(|_, lines| {
+            lines.retain_mut(|(since, line)| now.duration_since(*since) < IDLE_TIME && line.is_free());
+            !lines.is_empty()
+        });
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Read for Pipe {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_read(cx, buf)
+/// The body of an answer, with the connection that it comes on. Read to its end it gives that back; dropped before, it
+/// closes it, unless all of the rest is there already.
+pub(crate) struct Body {
+    incoming: Option<Incoming>,
+    line: Option<(Box<Line>, Peer)>,
+    idle: Arc<Idle>,
+}
+
+impl Body {
+    /// The next piece. Whoever stops waiting loses nothing.
+    pub(crate) async fn frame(&mut self) -> Option<hyper::Result<Frame<Bytes>>> {
+        let incoming = self.incoming.as_mut()?;
+        let frame = match &mut self.line {
+            Some((line, _)) => poll_fn(|cx| line.carry_on(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx))).await,
+            None => poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await,
+        };
+        if incoming.is_end_stream() || frame.is_none() {
+            self.let_go();
+        }
+        frame
+    }
+
+    /// Of what has not been read there is no use any more.
+    fn let_go(&mut self) {
+        drop(self.incoming.take());
+        if let Some((mut line, peer)) = self.line.take()
+            && line.is_free()
+        {
+            self.idle.put(peer, line);
+        }
     }
 }
 
-impl Write for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0).poll_write(cx, buf)
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        sync::mpsc,
+    };
+
+    use super::*;
+    use crate::environment::{Connecting, stream};
+
+    /// The other end of every connection, and how many were opened.
+    struct Wire {
+        opened: AtomicUsize,
+        ends: mpsc::UnboundedSender<DuplexStream>,
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_flush(cx)
+    impl Connect for Wire {
+        fn connect(&self, _: Uri) -> Connecting {
+            let (near, far) = duplex(4096);
+            self.opened.fetch_add(1, Ordering::Relaxed);
+            let sent = self.ends.send(far);
+            Box::pin(async move {
+                sent.map_err(|_| std::io::Error::other("the test is over"))?;
+                Ok(stream(near))
+            })
+        }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_shutdown(cx)
+    /// A client, its wire, and a server that writes this in answer to each request, and closes afterwards if told so.
+    fn server(answers: &'static [&'static str], closes: bool) -> (Client, Arc<Wire>) {
+        let (ends, mut opened) = mpsc::unbounded_channel::<DuplexStream>();
+        let wire = Arc::new(Wire { opened: AtomicUsize::new(0), ends });
+        tokio::spawn(async move {
+            let mut answers = answers.iter();
+            while let Some(mut end) = opened.recv().await {
+                let mut request = [0; 4096];
+                while matches!(end.read(&mut request).await, Ok(1..)) {
+                    let Some(answer) = answers.next() else { return std::future::pending().await };
+                    end.write_all(answer.as_bytes()).await.unwrap();
+                    if closes {
+                        break;
+                    }
+                }
+            }
+        });
+        (Client::new(wire.clone(), Duration::from_secs(5)), wire)
+    }
+
+    async fn ask(client: &Client) -> Result<Body, Fault> {
+        let server = Uri::from_static("http://upstream/mcp");
+        let request = Request::post("/mcp").header("host", "upstream").body(Full::from("question")).unwrap();
+        client.send(&server, request).await.map(Response::into_body)
+    }
+
+    async fn read(mut body: Body) -> String {
+        let mut text = String::new();
+        while let Some(frame) = body.frame().await {
+            text.push_str(std::str::from_utf8(frame.unwrap().data_ref().unwrap()).unwrap());
+        }
+        text
+    }
+
+    const A: &str = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na";
+    const B: &str = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb";
+
+    const TWICE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
+    const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_used_again_while_it_is_fresh() {
+        let (client, wire) = server(&[A, B, A], false);
+        assert_eq!(read(ask(&client).await.unwrap()).await, "a");
+        assert_eq!(read(ask(&client).await.unwrap()).await, "b");
+        assert_eq!(wire.opened.load(Ordering::Relaxed), 1);
+        tokio::time::advance(IDLE_TIME).await;
+        client.sweep();
+        assert!(client.idle.lines().is_empty(), "nothing is kept for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_its_peer_has_closed_is_not_used_again() {
+        let (client, wire) = server(&[A, B], true);
+        assert_eq!(read(ask(&client).await.unwrap()).await, "a");
+        tokio::task::yield_now().await;
+        assert_eq!(read(ask(&client).await.unwrap()).await, "b");
+        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_given_what_came_behind_the_answer_of_somebody_else() {
+        let (client, wire) = server(&[TWICE, B], false);
+        assert_eq!(read(ask(&client).await.unwrap()).await, "a");
+        assert_eq!(read(ask(&client).await.unwrap()).await, "b");
+        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_read_to_its_end_takes_its_connection_along() {
+        let (client, wire) = server(&[HALF, B], false);
+        drop(ask(&client).await.unwrap());
+        assert!(client.idle.lines().is_empty());
+        assert_eq!(read(ask(&client).await.unwrap()).await, "b");
+        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_all_there_need_not_be_read_for_its_connection_to_be_used_again() {
+        let (client, wire) = server(&[A, B], false);
+        drop(ask(&client).await.unwrap());
+        assert_eq!(read(ask(&client).await.unwrap()).await, "b");
+        assert_eq!(wire.opened.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_takes_its_connection_along() {
+        let (client, _) = server(&[], false);
+        let given_up = timeout(Duration::from_secs(1), ask(&client)).await;
+        assert!(given_up.is_err() && client.idle.lines().is_empty());
     }
 }

@@ -5,10 +5,12 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, header::CONTENT_TYPE};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
-use super::{Fault, client::chain, stdio::Lines};
+use super::{
+    Fault,
+    client::{self, chain},
+    stdio::Lines,
+};
 use crate::envelope::sse;
 
 /// What the media type of a stream begins with.
@@ -35,7 +37,7 @@ enum Source {
 /// The body of a response.
 #[derive(Debug)]
 struct Body {
-    body: Incoming,
+    body: client::Body,
     form: Form,
     limit: usize,
 }
@@ -48,7 +50,7 @@ enum Form {
 
 impl Frames {
     /// Begins to read. `limit` is the largest message, in bytes.
-    pub(crate) fn of(response: Response<Incoming>, limit: usize) -> Self {
+    pub(crate) fn of(response: Response<client::Body>, limit: usize) -> Self {
         let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
         let streams = media.is_some_and(|media| media.eq_ignore_ascii_case(EVENT_STREAM));
         let form = if streams { Form::Stream(sse::Reader::default()) } else { Form::Json(Vec::new()) };

@@ -2,7 +2,7 @@
 //!
 //! - [`fault`]: everything that can go wrong, said without a secret.
 //! - [`transport`]: the way to a server.
-//! - [`client`]: HTTP without redirects, cookies, proxies or retries.
+//! - [`client`]: HTTP without redirects, cookies, proxies or retries; [`line`]: one connection.
 //! - [`headers`]: credential and identity, put into every request anew.
 //! - [`answer`]: what comes back; [`frames`]: its messages, one by one, whether JSON, event stream or lines.
 //! - [`stdio`]: servers that are child processes.
@@ -12,6 +12,7 @@ pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod frames;
 pub(crate) mod headers;
+mod line;
 pub(crate) mod stdio;
 pub(crate) mod transport;
 
