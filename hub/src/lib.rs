@@ -30,7 +30,7 @@ mod sealer;
 mod upstream;
 
 pub use config::{Config, ConfigError};
-pub use edge::{HubHandle, serve};
+pub use edge::{HubHandle, Lanes, serve, serve_in};
 pub use environment::Environment;
 pub use hub::{Hub, HubError};
 pub use isolation::Isolation;

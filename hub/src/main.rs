@@ -4,21 +4,22 @@
 
 use std::{
     io::{self, Read, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
+    thread,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use hub::{Config, Environment, Hub, HubError, isolation::page};
+use hub::{Config, Environment, Hub, HubError, Lanes, isolation::page};
 use mimalloc::MiMalloc;
 use sha2::{Digest, Sha256};
-use tokio::{net::TcpListener, signal};
+use tokio::{net::TcpListener, runtime::Builder, signal};
 use tracing_subscriber::EnvFilter;
 
-/// What a call needs is made in one thread and thrown away in another, in many small pieces: that is what this one is for.
+/// What a call needs is made and thrown away in many small pieces: that is what this one is for.
 /// Measured: `docs/decisions/0011-measuring.md`.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -59,6 +60,9 @@ struct Serve {
     /// The configuration, YAML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Threads that serve connections [default: one for each processor].
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<NonZero<usize>>,
     /// A deliberate defect, or several joined by `+`: to be judged, never to serve anybody.
     #[cfg(feature = "defects")]
     #[arg(long, value_name = "NAME", default_value = "strict", value_parser = hub::isolation::Isolation::from_name)]
@@ -125,26 +129,22 @@ fn hash_key() -> anyhow::Result<()> {
     print(&digest)
 }
 
-#[tokio::main]
-async fn run(serve: &Serve, config: Config) -> anyhow::Result<()> {
+fn run(serve: &Serve, config: Config) -> anyhow::Result<()> {
+    let number = serve.threads.map_or_else(thread::available_parallelism, Ok).unwrap_or(NonZero::<usize>::MIN);
+    let lanes = Lanes::start(number).context("starting the threads that serve")?;
+    let runtime = Builder::new_current_thread().enable_all().build().context("starting the thread that listens")?;
+    runtime.block_on(listen(serve, config, &lanes))
+}
+
+async fn listen(serve: &Serve, config: Config, lanes: &Lanes) -> anyhow::Result<()> {
     let listen = config.listen;
     let hub = serve.hub(config)?;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one")
     })?;
     announce(&listener)?;
-    tokio::spawn(beat());
-    hub::serve(listener, hub, stop()).stopped().await;
+    hub::serve_in(lanes, listener, hub, stop()).stopped().await;
     Ok(())
-}
-
-/// A timer that is sooner than those which every request sets. Setting one that is sooner than all others wakes the
-/// thread that waits for the network, which costs a request more than the timer itself.
-async fn beat() {
-    let mut beat = tokio::time::interval(Duration::from_millis(500));
-    loop {
-        beat.tick().await;
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a person reads, whatever the log filter says")]

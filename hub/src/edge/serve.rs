@@ -5,10 +5,13 @@ use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Durati
 use axum::serve::Listener;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::gate;
+use super::{Lanes, gate};
 use crate::{downstream, hub::Hub, relay, upstream::stdio::GRACE};
 
 /// How long requests in flight may take after the stop.
@@ -31,15 +34,49 @@ impl HubHandle {
     }
 }
 
-/// Serves `hub` on `listener` until `shutdown` resolves.
+/// Serves `hub` on `listener` until `shutdown` resolves, in the runtime of whoever calls.
 pub fn serve<L>(listener: L, hub: Arc<Hub>, shutdown: impl Future<Output = ()> + Send + 'static) -> HubHandle
 where
     L: Listener,
 {
-    HubHandle { task: tokio::spawn(accept(listener, hub, shutdown)) }
+    let served = hub.clone();
+    let begin = move |connections: &mut JoinSet<()>, stream, stop| {
+        connections.spawn(connection(served.clone(), TokioIo::new(stream), stop));
+    };
+    HubHandle { task: tokio::spawn(accept(listener, hub, shutdown, begin)) }
 }
 
-async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Future<Output = ()>) {
+/// The same with the connections in these lanes, in turns; they have to be there until the hub has stopped.
+pub fn serve_in(
+    lanes: &Lanes,
+    listener: TcpListener,
+    hub: Arc<Hub>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> HubHandle {
+    let (served, mut turns) = (hub.clone(), lanes.runtimes().into_iter().cycle());
+    let begin = move |connections: &mut JoinSet<()>, stream: TcpStream, stop| {
+        if let (Some(lane), Ok(stream)) = (turns.next(), stream.into_std()) {
+            connections.spawn_on(elsewhere(served.clone(), stream, stop), &lane);
+        }
+    };
+    HubHandle { task: tokio::spawn(accept(listener, hub, shutdown, begin)) }
+}
+
+/// A connection that was accepted in another runtime.
+async fn elsewhere(hub: Arc<Hub>, stream: std::net::TcpStream, stop: CancellationToken) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) => connection(hub, TokioIo::new(stream), stop).await,
+        Err(error) => tracing::warn!(%error, "a connection could not be served"),
+    }
+}
+
+/// `begin` begins to serve a connection.
+async fn accept<L: Listener>(
+    mut listener: L,
+    hub: Arc<Hub>,
+    shutdown: impl Future<Output = ()>,
+    mut begin: impl FnMut(&mut JoinSet<()>, L::Io, CancellationToken),
+) {
     let mut shutdown = pin!(shutdown);
     let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -50,7 +87,8 @@ async fn accept<L: Listener>(mut listener: L, hub: Arc<Hub>, shutdown: impl Futu
             () = &mut shutdown => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (stream, _) = listener.accept(), if connections.len() < hub.config.limits.connections => {
-                connections.spawn(connection(hub.clone(), TokioIo::new(stream), stop.clone()));
+                // A token of its own: each request looks at it, and all would wait for the lock of one that they shared.
+                begin(&mut connections, stream, stop.child_token());
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! - [`running`]: a hub in front of fakes or of any upstream, and a client of plain HTTP.
 //! - [`http`]: what goes upstream, what comes back, what is refused, what is logged.
-//! - [`merged`]: routes of several servers.
+//! - [`merged`]: routes of several servers. [`lanes`]: a hub of several threads.
 //! - [`talks`]: what upstreams ask and tell, and streams that break; [`questions`]: the same by the byte.
 //! - [`resumed`]: calls whose stream their upstream ends too early.
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
@@ -22,6 +22,7 @@ mod clients;
 mod desk;
 mod eras;
 mod http;
+mod lanes;
 mod merged;
 mod older;
 mod questions;

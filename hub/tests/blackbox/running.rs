@@ -96,6 +96,13 @@ async fn started(
     limits: Value,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> String {
+    let (hub, listener, url) = prepared(servers, limits).await;
+    hub::serve(listener, hub, stop);
+    url
+}
+
+/// The same that is not served yet, with where it is to be served.
+pub(crate) async fn prepared(servers: &[(&str, &str, &str)], limits: Value) -> (Arc<Hub>, TcpListener, String) {
     let mut limits = limits;
     let hints = limits.as_object_mut().and_then(|limits| limits.remove("cache-hints"));
     let server = |url: &str, era: &str| {
@@ -120,8 +127,7 @@ async fn started(
     let hub = Hub::new(config, Environment::system()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    hub::serve(listener, hub, stop);
-    url
+    (hub, listener, url)
 }
 
 /// A client of plain HTTP in one session.
