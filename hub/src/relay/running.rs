@@ -279,7 +279,7 @@ impl Running {
                     Box::pin(self.ask_for(&text)).await.map_err(Ending::Failed)?;
                 }
                 Some(Delivery::Input { key, given }) => {
-                    Box::pin(self.given(key, given)).await.map_err(Ending::Failed)?
+                    Box::pin(self.given(key, given)).await.map_err(Ending::Failed)?;
                 }
                 Some(Delivery::Answer { text, id, streamed }) => return Err(Ending::Answered { text, id, streamed }),
                 Some(Delivery::Fault(fault)) => return Err(Ending::Failed(fault)),

@@ -7,8 +7,9 @@ use std::{
     collections::{HashMap, VecDeque},
     fmt,
     future::poll_fn,
+    ops::DerefMut,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -106,9 +107,16 @@ impl Peer {
     }
 }
 
-/// Connections that are nobody's at the moment, of each peer the longest idle first.
+/// Connections that are nobody's at the moment, of each peer the longest idle first, and since when they are.
+type Lines = HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>;
+
+/// What keeps them.
 #[derive(Default)]
-struct Idle(Mutex<HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>>);
+#[expect(
+    clippy::disallowed_types,
+    reason = "no table: it hands each of them out once, and nothing of anybody's is on it"
+)]
+struct Idle(std::sync::Mutex<Lines>);
 
 impl Idle {
     /// One that can be used, the last that was.
@@ -138,7 +146,7 @@ impl Idle {
         });
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>> {
+    fn lines(&self) -> impl DerefMut<Target = Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -190,6 +198,8 @@ impl fmt::Debug for Body {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_types, reason = "a count of the test's own")]
+
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::{
