@@ -12,7 +12,7 @@
 //! - [`scoped`]: the container; [`sync`]: what it is built of; [`opening`]: one opening for all who wait for it.
 //! - [`activity`]: how idle a session is; [`slots`]: places under a cap; [`serial`]: numbers in order; [`yields`]: races
 //!   by seed.
-//! - [`parcel`]: something that is taken once.
+//! - [`parcel`]: something that is taken once; [`idle`]: what is nobody's between two uses.
 //! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
 //! - [`page`]: all of this as a page that a person reads.
@@ -20,6 +20,7 @@
 pub mod activity;
 pub mod backlog;
 pub mod defects;
+mod idle;
 pub mod level;
 pub mod life;
 pub mod opening;
@@ -42,6 +43,7 @@ pub mod yields;
 pub(crate) use activity::{Activity, Listening, Work};
 pub(crate) use backlog::{Backlog, Busy, Reader};
 pub use defects::{Defect, UnknownIsolation};
+pub(crate) use idle::Idle;
 pub use level::Level;
 pub(crate) use life::Life;
 pub(crate) use parcel::Parcel;

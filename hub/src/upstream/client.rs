@@ -4,25 +4,22 @@
 //! state), no proxy from the environment, no retries.
 
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
     future::poll_fn,
-    ops::DerefMut,
     pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     thread::{self, ThreadId},
     time::Duration,
 };
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use http::{Request, Response, Uri, uri::Authority};
 use http_body_util::Full;
 use hyper::body::{Body as _, Frame, Incoming};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::{Fault, line::Line};
-use crate::environment::Connect;
+use crate::{environment::Connect, isolation::Idle};
 
 /// Idle connections kept to one server. Each call in flight has one of its own, so this is how many calls may be in flight
 /// at once before connections are thrown away after every call and made anew for the next.
@@ -35,19 +32,19 @@ const IDLE_TIME: Duration = Duration::from_secs(20);
 pub(crate) struct Client {
     connect: Arc<dyn Connect>,
     timeout: Duration,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<Peer, Box<Line>>>,
 }
 
 impl Client {
     pub(crate) fn new(connect: Arc<dyn Connect>, timeout: Duration) -> Self {
-        Self { connect, timeout, idle: Arc::default() }
+        Self { connect, timeout, idle: Arc::new(Idle::new(IDLE_CONNECTIONS, IDLE_TIME)) }
     }
 
     /// Sends a request to the server that has this URL, and waits for the head of the answer. The request says what it
     /// wants there by a path alone.
     pub(crate) async fn send(&self, server: &Uri, request: Request<Full<Bytes>>) -> Result<Response<Body>, Fault> {
         let peer = Peer::of(server)?;
-        let mut line = match self.idle.take(&peer) {
+        let mut line = match self.idle.take(&peer, |line| line.is_still_free()) {
             Some(line) => line,
             None => Box::pin(self.open(server)).await?,
         };
@@ -69,7 +66,7 @@ impl Client {
 
     /// Closes connections that nobody has used for too long.
     pub(crate) fn sweep(&self) {
-        self.idle.sweep();
+        self.idle.sweep(|line| line.is_still_free());
     }
 }
 
@@ -107,56 +104,12 @@ impl Peer {
     }
 }
 
-/// Connections that are nobody's at the moment, of each peer the longest idle first, and since when they are.
-type Lines = HashMap<Peer, VecDeque<(Instant, Box<Line>)>, RandomState>;
-
-/// What keeps them.
-#[derive(Default)]
-#[expect(
-    clippy::disallowed_types,
-    reason = "no table: it hands each of them out once, and nothing of anybody's is on it"
-)]
-struct Idle(std::sync::Mutex<Lines>);
-
-impl Idle {
-    /// One that can be used, the last that was.
-    fn take(&self, peer: &Peer) -> Option<Box<Line>> {
-        let now = Instant::now();
-        loop {
-            let (since, mut line) = self.lines().get_mut(peer)?.pop_back()?;
-            if now.duration_since(since) < IDLE_TIME && line.is_still_free() {
-                return Some(line);
-            }
-        }
-    }
-
-    fn put(&self, peer: Peer, line: Box<Line>) {
-        let mut lines = self.lines();
-        let lines = lines.entry(peer).or_default();
-        if lines.len() < IDLE_CONNECTIONS {
-            lines.push_back((Instant::now(), line));
-        }
-    }
-
-    fn sweep(&self) {
-        let now = Instant::now();
-        self.lines().retain(|_, lines| {
-            lines.retain_mut(|(since, line)| now.duration_since(*since) < IDLE_TIME && line.is_free());
-            !lines.is_empty()
-        });
-    }
-
-    fn lines(&self) -> impl DerefMut<Target = Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The body of an answer, with the connection that it comes on. Read to its end it gives that back; dropped before, it
 /// closes it, unless all of the rest is there already.
 pub(crate) struct Body {
     incoming: Option<Incoming>,
     line: Option<(Box<Line>, Peer)>,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<Peer, Box<Line>>>,
 }
 
 impl Body {
@@ -198,28 +151,34 @@ impl fmt::Debug for Body {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::disallowed_types, reason = "a count of the test's own")]
-
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
         sync::mpsc,
     };
 
     use super::*;
-    use crate::environment::{Connecting, stream};
+    use crate::{
+        environment::{Connecting, stream},
+        isolation::Serial,
+    };
 
     /// The other end of every connection, and how many were opened.
     struct Wire {
-        opened: AtomicUsize,
+        opened: Serial,
         ends: mpsc::UnboundedSender<DuplexStream>,
+    }
+
+    impl Wire {
+        /// How many connections were opened; asked once, for it counts itself from then on.
+        fn opened(&self) -> u64 {
+            self.opened.next() - 1
+        }
     }
 
     impl Connect for Wire {
         fn connect(&self, _: Uri) -> Connecting {
             let (near, far) = duplex(4096);
-            self.opened.fetch_add(1, Ordering::Relaxed);
+            self.opened.next();
             let sent = self.ends.send(far);
             Box::pin(async move {
                 sent.map_err(|_| std::io::Error::other("the test is over"))?;
@@ -231,7 +190,7 @@ mod tests {
     /// A client, its wire, and a server that writes this in answer to each request, and closes afterwards if told so.
     fn server(answers: &'static [&'static str], closes: bool) -> (Client, Arc<Wire>) {
         let (ends, mut opened) = mpsc::unbounded_channel::<DuplexStream>();
-        let wire = Arc::new(Wire { opened: AtomicUsize::new(0), ends });
+        let wire = Arc::new(Wire { opened: Serial::default(), ends });
         tokio::spawn(async move {
             let mut answers = answers.iter();
             while let Some(mut end) = opened.recv().await {
@@ -273,10 +232,10 @@ mod tests {
         let (client, wire) = server(&[A, B, A], false);
         assert_eq!(read(ask(&client).await.unwrap()).await, "a");
         assert_eq!(read(ask(&client).await.unwrap()).await, "b");
-        assert_eq!(wire.opened.load(Ordering::Relaxed), 1);
+        assert_eq!(wire.opened(), 1);
         tokio::time::advance(IDLE_TIME).await;
         client.sweep();
-        assert!(client.idle.lines().is_empty(), "nothing is kept for ever");
+        assert!(client.idle.is_empty(), "nothing is kept for ever");
     }
 
     #[tokio::test(start_paused = true)]
@@ -285,7 +244,7 @@ mod tests {
         assert_eq!(read(ask(&client).await.unwrap()).await, "a");
         tokio::task::yield_now().await;
         assert_eq!(read(ask(&client).await.unwrap()).await, "b");
-        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+        assert_eq!(wire.opened(), 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -293,16 +252,16 @@ mod tests {
         let (client, wire) = server(&[TWICE, B], false);
         assert_eq!(read(ask(&client).await.unwrap()).await, "a");
         assert_eq!(read(ask(&client).await.unwrap()).await, "b");
-        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+        assert_eq!(wire.opened(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_not_read_to_its_end_takes_its_connection_along() {
         let (client, wire) = server(&[HALF, B], false);
         drop(ask(&client).await.unwrap());
-        assert!(client.idle.lines().is_empty());
+        assert!(client.idle.is_empty());
         assert_eq!(read(ask(&client).await.unwrap()).await, "b");
-        assert_eq!(wire.opened.load(Ordering::Relaxed), 2);
+        assert_eq!(wire.opened(), 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -310,13 +269,13 @@ mod tests {
         let (client, wire) = server(&[A, B], false);
         drop(ask(&client).await.unwrap());
         assert_eq!(read(ask(&client).await.unwrap()).await, "b");
-        assert_eq!(wire.opened.load(Ordering::Relaxed), 1);
+        assert_eq!(wire.opened(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_given_up_takes_its_connection_along() {
         let (client, _) = server(&[], false);
         let given_up = timeout(Duration::from_secs(1), ask(&client)).await;
-        assert!(given_up.is_err() && client.idle.lines().is_empty());
+        assert!(given_up.is_err() && client.idle.is_empty());
     }
 }
