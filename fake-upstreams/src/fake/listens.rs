@@ -35,6 +35,7 @@ pub(super) struct Listening {
 struct Filter {
     lists: BTreeSet<&'static str>,
     uris: BTreeSet<String>,
+    tasks: BTreeSet<String>,
 }
 
 /// Lists whose changes can be told: the field of the filter, and the notification.
@@ -44,6 +45,10 @@ const LISTS: [(&str, &str); 3] = [
     ("resourcesListChanged", "notifications/resources/list_changed"),
 ];
 const UPDATED: &str = "notifications/resources/updated";
+/// The field of a filter that names tasks.
+const TASK_IDS: &str = "taskIds";
+/// Where a task stands, in whole.
+const STATUS: &str = "notifications/tasks";
 
 impl Filter {
     fn read(asked: &Asked) -> Self {
@@ -53,6 +58,7 @@ impl Filter {
         Self {
             lists: LISTS.into_iter().filter(|(field, _)| on(field)).map(|(_, method)| method).collect(),
             uris: uris.filter_map(Value::as_str).map(str::to_owned).take(MOST_URIS).collect(),
+            tasks: BTreeSet::new(),
         }
     }
 
@@ -67,6 +73,9 @@ impl Filter {
         if !self.uris.is_empty() {
             fields.insert("resourceSubscriptions".to_owned(), json!(self.uris));
         }
+        if !self.tasks.is_empty() {
+            fields.insert(TASK_IDS.to_owned(), json!(self.tasks));
+        }
         Value::Object(fields)
     }
 }
@@ -79,8 +88,8 @@ impl Fake {
             return Outcome::Answered(refusal);
         }
         let (write, events) = unbounded_channel();
-        let listening =
-            Listening { owner: asked.caller.holder(), id: asked.id.clone(), wants: Filter::read(asked), write };
+        let wants = Filter { tasks: self.own_tasks(asked), ..Filter::read(asked) };
+        let listening = Listening { owner: asked.caller.holder(), id: asked.id.clone(), wants, write };
         let mark = self.mint(asked.exchange, Basis::Call);
         let params =
             json!({ "notifications": listening.wants.honored(), "_meta": { SUBSCRIPTION: asked.id, "mark": mark } });
@@ -118,6 +127,20 @@ impl Fake {
             |listening: &Listening| listening.owner == asked.caller.holder() && listening.wants.lists.contains(method);
         for exchange in self.streams(wants) {
             self.tell(exchange, method, json!({ "_meta": { "text": text } }), BURST.1);
+        }
+    }
+
+    /// The tasks that a listen names and that its caller may follow.
+    fn own_tasks(&self, asked: &Asked) -> BTreeSet<String> {
+        let named = asked.params.get("notifications").and_then(|wanted| wanted.get(TASK_IDS)?.as_array());
+        let named = named.into_iter().flatten().filter_map(Value::as_str).take(MOST_URIS);
+        named.filter(|id| self.may_follow(asked, id)).map(str::to_owned).collect()
+    }
+
+    /// Tells whoever listens for this task where it stands.
+    pub(super) fn tell_status(&self, id: &str, task: &Value) {
+        for exchange in self.streams(|listening| listening.wants.tasks.contains(id)) {
+            self.tell(exchange, STATUS, task.clone(), BURST.1);
         }
     }
 

@@ -83,25 +83,35 @@ impl Fake {
             return meta::missing_capability(&asked.id, &json!({ "extensions": { TASKS: {} } }));
         }
         let id = asked.text("taskId").to_owned();
-        let result = {
+        let now = {
             let mut state = self.lock();
             let own = state.tasks.get_mut(&id).filter(|task| task.owner == asked.caller.holder());
             own.map(|task| {
                 match method {
                     "tasks/update" => task.answer(asked.params.get("inputResponses")),
                     "tasks/cancel" => task.canceled |= !is_over(task.stands().0),
-                    _ => return self.detailed(&id, task),
+                    _ => {}
                 }
-                json!({})
+                self.detailed(&id, task)
             })
         };
-        match result {
-            Some(result) => self.marked_result(asked, result),
+        match now {
+            Some(now) if method == "tasks/get" => self.marked_result(asked, now),
+            Some(now) => {
+                self.tell_status(&id, &now);
+                self.marked_result(asked, json!({}))
+            }
             None => {
                 let body = rpc::error(&asked.id, -32602, "there is no such task of yours, or no longer");
                 self.response(asked, &body)
             }
         }
+    }
+
+    /// Whether a caller may be told where a task stands.
+    pub(super) fn may_follow(&self, asked: &Asked, id: &str) -> bool {
+        let can_follow = asked.modern.as_ref().is_some_and(|modern| follows(&modern.capabilities));
+        can_follow && self.lock().tasks.get(id).is_some_and(|task| task.owner == asked.caller.holder())
     }
 
     fn detailed(&self, id: &str, task: &Task) -> Value {

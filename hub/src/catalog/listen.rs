@@ -27,13 +27,20 @@ pub(crate) async fn listen(
     let filter = Filter::of(message);
     let mut wanted: Vec<(Arc<str>, Filter)> = Vec::new();
     for server in servers {
-        wanted.push((server.clone(), Filter { uris: Vec::new(), ..filter.clone() }));
+        wanted.push((server.clone(), Filter { uris: Vec::new(), tasks: Vec::new(), ..filter.clone() }));
     }
     for uri in &filter.uris {
         if let Ok(Some(owner)) = merged.owner(uri).await
             && let Some((_, filter)) = wanted.iter_mut().find(|(server, _)| *server == owner.server)
         {
             filter.uris.push(owner.uri);
+        }
+    }
+    for shown in &filter.tasks {
+        if let Ok(Some(begun_at)) = merged.server_of_task(shown).await
+            && let Some((_, filter)) = wanted.iter_mut().find(|(server, _)| server == begun_at)
+        {
+            filter.tasks.push(shown.clone());
         }
     }
     let asked = wanted.iter().filter(|(_, filter)| filter.names_any());
@@ -43,6 +50,7 @@ pub(crate) async fn listen(
         agreed.tools |= part.tools;
         agreed.prompts |= part.prompts;
         agreed.resources |= part.resources;
+        agreed.tasks.extend(part.tasks);
         // As the client has named them, so that it finds them again.
         agreed.uris.extend(part.uris.into_iter().map(|uri| named(&server, uri, &filter)));
         ears.push(told(server, ear, filter.clone()).boxed());

@@ -11,7 +11,7 @@ use crate::{
     envelope::{Id, Message, Object},
     era::{STATELESS, meta::SERVER_INFO, results},
     isolation::Rule,
-    relay::{self, Asker, Errand, Refused, Reply, Visit},
+    relay::{self, Asker, Errand, Refused, Reply, TASKS, Visit},
     upstream::Fault,
 };
 
@@ -51,6 +51,7 @@ fn discovered(raw_id: &str) -> String {
         "supportedVersions": [STATELESS],
         "capabilities": {
             "tools": changes, "prompts": changes, "resources": { "listChanged": true, "subscribe": true }, "completions": {},
+            "extensions": { TASKS: {} },
         },
         "ttlMs": 0,
         "cacheScope": "private",
@@ -127,14 +128,21 @@ impl Merged<'_> {
 
     /// A task is asked for at the server that it was begun at; where that is none, one is as good as another to refuse it.
     async fn task(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {
-        let mut knows = self.servers.first();
+        let shown = message.string_param("taskId").map(|(_, shown)| shown).unwrap_or_default();
+        let begun_at = self.server_of_task(&shown).await.map_err(Refused::from)?;
+        let server = begun_at.or(self.servers.first());
+        let server = server.ok_or_else(|| Wrong::Said(-32602, "there are no servers here".into()))?;
+        self.forward(server, &message.whole(), id).await
+    }
+
+    /// Where a task was begun, by this key and on this route.
+    pub(super) async fn server_of_task(&self, shown: &str) -> Result<Option<&Arc<str>>, Fault> {
         for server in self.servers {
-            if relay::knows_task(&self.visit.to(server), message).await.map_err(Refused::from)? {
-                knows = Some(server);
+            if relay::knows_task(&self.visit.to(server), shown).await? {
+                return Ok(Some(server));
             }
         }
-        let server = knows.ok_or_else(|| Wrong::Said(-32602, "there are no servers here".into()))?;
-        self.forward(server, &message.whole(), id).await
+        Ok(None)
     }
 
     async fn read(&self, message: &Message<'_>, id: Id) -> Result<Reply, Wrong> {

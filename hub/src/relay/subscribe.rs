@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Errand, UpstreamSession, cache,
+    Errand, UpstreamSession, cache, tasks,
     tell::{self, BridgedEar},
     upstream_session,
 };
@@ -50,7 +50,10 @@ pub(crate) struct OwnEar {
     frames: Frames,
     waiting: VecDeque<String>,
     tag: Tag,
+    /// With tasks by the ids that they have at their server.
     filter: Filter,
+    /// Those ids, and those that the client knows.
+    tasks: Vec<(String, String)>,
     begun: bool,
     over: bool,
 }
@@ -70,6 +73,7 @@ pub(crate) struct Filter {
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
     pub(crate) uris: Vec<String>,
+    pub(crate) tasks: Vec<String>,
 }
 
 /// Begins to listen. The listen lasts for as long as the stream is held.
@@ -86,8 +90,14 @@ pub(crate) async fn subscribe(errand: &Errand, message: &Message<'_>) -> Result<
 pub(super) async fn own(errand: &Errand, upstream: &UpstreamSession, message: &Message<'_>) -> Result<Heard, Fault> {
     let wire = errand.hub.calls.next();
     let raw_id = message.raw_id().unwrap_or("null").to_owned();
-    let token = message.progress_token();
-    let opening = errand.send(upstream, message.readdressed(&wire.to_string(), token));
+    let mut filter = Filter::of(message);
+    let tasks = tasks::heard(errand, &filter.tasks).await?;
+    filter.tasks = tasks.iter().map(|(own, _)| own.clone()).collect();
+    let narrowed = with_tasks(message, &filter.tasks);
+    let narrowed = narrowed.as_deref().map(Message::read).transpose();
+    let narrowed = narrowed.map_err(|error| Fault::Internal { detail: error.to_string() })?;
+    let asking = narrowed.as_ref().unwrap_or(message);
+    let opening = errand.send(upstream, asking.readdressed(&wire.to_string(), asking.progress_token()));
     let limit = errand.hub.config.limits.call_timeout;
     let mut frames = tokio::time::timeout(limit, opening).await.map_err(|_| Fault::TimedOut)??.frames;
     let mut waiting = VecDeque::new();
@@ -101,11 +111,24 @@ pub(super) async fn own(errand: &Errand, upstream: &UpstreamSession, message: &M
             _ => return Err(Fault::NoAnswer),
         }
     }
-    let filter = Filter::of(message);
     let tag = Tag { wire, raw_id };
     let errand = errand.clone();
-    let ear = OwnEar { errand, frames, waiting, tag, filter, begun: false, over: false };
+    let ear = OwnEar { errand, frames, waiting, tag, filter, tasks, begun: false, over: false };
     Ok(Heard::Stream(Ear::Own(Box::new(ear))))
+}
+
+/// Where a filter has the ids of tasks.
+const TASKS: &str = "taskIds";
+
+/// A message with these tasks in its filter and no others; `None` where that names none.
+fn with_tasks(message: &Message<'_>, tasks: &[String]) -> Option<String> {
+    let raw = message.param("notifications")?;
+    let filter = Object::read(raw).ok()?;
+    let named = filter.get(TASKS)?;
+    Some(match tasks {
+        [] => message.with_part(raw, &filter.without(&[TASKS])),
+        tasks => message.with_part(named, &serde_json::json!(tasks).to_string()),
+    })
 }
 
 impl OwnEar {
@@ -132,6 +155,11 @@ impl OwnEar {
         None
     }
 
+    /// The id that the client knows of a task that it listens for.
+    fn shown(&self, own: &str) -> Option<String> {
+        self.tasks.iter().find(|(named, _)| named == own).map(|(_, shown)| shown.clone())
+    }
+
     /// A message as this client is told it; `None` where it is none of its.
     fn told(&mut self, text: &str) -> Option<String> {
         let message = Message::read(text).ok()?;
@@ -139,12 +167,23 @@ impl OwnEar {
             Kind::Notification { method } => {
                 cache::forget_what_changed(&self.errand, method);
                 let keeps = self.errand.hub.isolation.keeps(Rule::TellWhatWasAsked);
-                match method.as_str() {
-                    "notifications/subscriptions/acknowledged" if !self.begun => self.begun = true,
+                let renamed = match method.as_str() {
+                    "notifications/subscriptions/acknowledged" if !self.begun => {
+                        self.begun = true;
+                        let agreed = Filter::of(&message).tasks;
+                        with_tasks(&message, &agreed.iter().filter_map(|own| self.shown(own)).collect::<Vec<_>>())
+                    }
                     method if keeps && !(self.begun && self.filter.names(method, &message)) => return None,
-                    _ => {}
+                    tasks::STATUS => {
+                        let (raw, own) = message.string_param("taskId")?;
+                        Some(message.with_part(raw, &serde_json::Value::from(self.shown(&own)?).to_string()))
+                    }
+                    _ => None,
+                };
+                match renamed {
+                    Some(renamed) => self.tag.notification(&Message::read(&renamed).ok()?),
+                    None => self.tag.notification(&message),
                 }
-                self.tag.notification(&message)
             }
             Kind::Response { .. } if message.answers(self.tag.wire) => {
                 self.over = true;
@@ -196,18 +235,19 @@ impl Filter {
         let raw = message.param("notifications").and_then(|raw| Object::read(raw).ok());
         let Some(filter) = raw else { return Self::default() };
         let wants = |kind| filter.get(kind) == Some("true");
-        let uris = filter.get("resourceSubscriptions").and_then(|raw| serde_json::from_str(raw).ok());
+        let names = |kind| filter.get(kind).and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default();
         Self {
             tools: wants("toolsListChanged"),
             prompts: wants("promptsListChanged"),
             resources: wants("resourcesListChanged"),
-            uris: uris.unwrap_or_default(),
+            uris: names("resourceSubscriptions"),
+            tasks: names(TASKS),
         }
     }
 
-    /// Everything but single resources.
+    /// Everything but single resources and tasks.
     pub(super) fn of_everything() -> Self {
-        Self { tools: true, prompts: true, resources: true, uris: Vec::new() }
+        Self { tools: true, prompts: true, resources: true, ..Self::default() }
     }
 
     /// As much of it as a server of the stateful era offers, which has said this in `initialize`.
@@ -219,12 +259,13 @@ impl Filter {
             prompts: self.prompts && offers("prompts", "listChanged"),
             resources: self.resources && offers("resources", "listChanged"),
             uris: if offers("resources", "subscribe") { self.uris } else { Vec::new() },
+            tasks: Vec::new(), // They are none of that era.
         }
     }
 
     /// Whether it names anything.
     pub(crate) fn names_any(&self) -> bool {
-        self.tools || self.prompts || self.resources || !self.uris.is_empty()
+        self.tools || self.prompts || self.resources || !self.uris.is_empty() || !self.tasks.is_empty()
     }
 
     /// As it stands in a message.
@@ -237,8 +278,10 @@ impl Filter {
         ] {
             written.extend(wanted.then(|| (kind.to_owned(), true.into())));
         }
-        if !self.uris.is_empty() {
-            written.insert("resourceSubscriptions".to_owned(), self.uris.clone().into());
+        for (kind, named) in [("resourceSubscriptions", &self.uris), (TASKS, &self.tasks)] {
+            if !named.is_empty() {
+                written.insert(kind.to_owned(), named.clone().into());
+            }
         }
         written.into()
     }
@@ -253,6 +296,7 @@ impl Filter {
                 let updated = message.string_param("uri").map(|(_, uri)| uri);
                 updated.is_some_and(|updated| self.uris.iter().any(|uri| is_or_is_below(&updated, uri)))
             }
+            tasks::STATUS => message.string_param("taskId").is_some_and(|(_, id)| self.tasks.contains(&id)),
             _ => false,
         }
     }

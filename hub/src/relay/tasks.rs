@@ -21,6 +21,8 @@ use crate::{
     upstream::Fault,
 };
 
+/// How a server tells where a task stands, on a listen that names it: the whole task, with its result.
+pub(super) const STATUS: &str = "notifications/tasks";
 /// The extension by which a client says that it can follow tasks.
 pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/tasks";
 /// What can be asked of a task where there are no sessions.
@@ -54,10 +56,9 @@ pub(crate) fn asks_for_task(method: &str) -> bool {
     REQUESTS.contains(&method)
 }
 
-/// Whether a task that this request names was begun at this server, by this key and here.
-pub(crate) async fn knows(errand: &Errand, message: &Message<'_>) -> Result<bool, Fault> {
-    let Some((_, shown)) = message.string_param("taskId") else { return Ok(false) };
-    Ok(find(errand, &shown).await?.is_some())
+/// Whether a task was begun at this server, by this key and here.
+pub(crate) async fn knows(errand: &Errand, shown: &str) -> Result<bool, Fault> {
+    Ok(find(errand, shown).await?.is_some())
 }
 
 /// Refuses what is asked about tasks in the words of another era than the server's, or of the era of sessions.
@@ -110,6 +111,23 @@ pub(super) async fn shown(errand: &Errand, method: &str, answer: String) -> Resu
         }
     };
     Ok(with_part(&answer, described.raw, &Value::from(shown).to_string()))
+}
+
+/// The tasks of a filter that may be listened for, each by its id at its server and by that which its client knows: those
+/// that a request could ask for, where its client can follow them.
+pub(super) async fn heard(errand: &Errand, named: &[String]) -> Result<Vec<(String, String)>, Fault> {
+    let mut heard = Vec::new();
+    if errand.session.standing != Standing::Moment || !follows(&errand.session.declared) {
+        return Ok(heard);
+    }
+    for shown in named {
+        match find(errand, shown).await? {
+            Some(task) => heard.push((task.own, shown.clone())),
+            None if errand.hub.isolation.keeps(Rule::MintTaskIds) => {}
+            None => heard.push((shown.clone(), shown.clone())),
+        }
+    }
+    Ok(heard)
 }
 
 async fn find(errand: &Errand, shown: &str) -> Result<Option<Task>, Fault> {

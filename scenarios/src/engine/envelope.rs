@@ -91,9 +91,9 @@ fn client_info() -> Value {
 }
 
 /// The params of `subscriptions/listen`; every list where nothing is named.
-pub fn listen(filter: Option<(&[ListKind], Vec<String>)>) -> Map<String, Value> {
+pub fn listen(filter: Option<(&[ListKind], Vec<String>, Vec<String>)>) -> Map<String, Value> {
     let everything = [ListKind::Tools, ListKind::Prompts, ListKind::Resources];
-    let (lists, uris) = filter.unwrap_or((&everything, Vec::new()));
+    let (lists, uris, tasks) = filter.unwrap_or((&everything, Vec::new(), Vec::new()));
     let mut wanted = Map::new();
     for list in lists {
         wanted.insert(
@@ -106,8 +106,10 @@ pub fn listen(filter: Option<(&[ListKind], Vec<String>)>) -> Map<String, Value> 
             true.into(),
         );
     }
-    if !uris.is_empty() {
-        wanted.insert("resourceSubscriptions".into(), uris.into());
+    for (field, named) in [("resourceSubscriptions", uris), ("taskIds", tasks)] {
+        if !named.is_empty() {
+            wanted.insert(field.into(), named.into());
+        }
     }
     object(json!({ "notifications": wanted }))
 }

@@ -95,8 +95,10 @@ impl Player<'_> {
         credentials: &Credentials,
     ) -> Result<Outcome, NoSession> {
         let Listener { actor, upstream, filter, reading, .. } = *listener;
-        let filled = |filter: &Filter| filter.uris.iter().map(|uri| self.fill_text(actor, uri)).collect();
-        let params = envelope::listen(filter.map(|filter| (filter.lists.as_slice(), filled(filter))));
+        let filled = |texts: &[String]| texts.iter().map(|text| self.fill_text(actor, text)).collect();
+        let params = envelope::listen(
+            filter.map(|filter| (filter.lists.as_slice(), filled(&filter.uris), filled(&filter.tasks))),
+        );
         let (id, mark) = (self.next_id(actor, upstream), self.next_mark());
         let outgoing = envelope::write(credentials, "subscriptions/listen", Some(&id), params, &mark);
         let address = self.address(number, actor, upstream, Purpose::Step, Some(mark));

@@ -26,6 +26,8 @@ const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// What is told first on a listen.
 const BEGUN: &str = "notifications/subscriptions/acknowledged";
 const UPDATED: &str = "notifications/resources/updated";
+/// Where a task stands.
+const STATUS: &str = "notifications/tasks";
 /// Lists whose changes are told: the field of a filter, and the notification.
 const LISTS: [(&str, &str); 3] = [
     ("toolsListChanged", "notifications/tools/list_changed"),
@@ -53,15 +55,20 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
 struct Filter {
     lists: BTreeSet<&'static str>,
     uris: Vec<String>,
+    tasks: Vec<String>,
 }
 
 impl Filter {
     fn read(written: Option<&Value>) -> Self {
         let on = |field: &str| written.and_then(|written| written.get(field)) == Some(&Value::Bool(true));
-        let uris = written.and_then(|written| written.get("resourceSubscriptions")?.as_array()).into_iter().flatten();
+        let named = |field: &str| {
+            let named = written.and_then(|written| written.get(field)?.as_array()).into_iter().flatten();
+            named.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
         Self {
             lists: LISTS.into_iter().filter(|(field, _)| on(field)).map(|(_, method)| method).collect(),
-            uris: uris.filter_map(Value::as_str).map(str::to_owned).collect(),
+            uris: named("resourceSubscriptions"),
+            tasks: named("taskIds"),
         }
     }
 
@@ -69,13 +76,19 @@ impl Filter {
     fn names(&self, method: &str, told: &Value) -> bool {
         match method {
             UPDATED => uri(told).is_some_and(|uri| self.uris.iter().any(|asked| is_or_is_below(uri, asked))),
+            STATUS => {
+                let task = told.pointer("/params/taskId").and_then(Value::as_str);
+                task.is_some_and(|task| self.tasks.iter().any(|asked| asked == task))
+            }
             method => self.lists.contains(method),
         }
     }
 
     /// Whether everything in it stands in another.
     fn is_part_of(&self, other: &Self) -> bool {
-        self.lists.is_subset(&other.lists) && self.uris.iter().all(|uri| other.uris.contains(uri))
+        self.lists.is_subset(&other.lists)
+            && self.uris.iter().all(|uri| other.uris.contains(uri))
+            && self.tasks.iter().all(|task| other.tasks.contains(task))
     }
 }
 

@@ -25,6 +25,22 @@ steps:
   - { wait-for: b, expect: { told: list_changed } }
 ";
 
+/// Somebody who listens for a task of theirs.
+const TASK: &str = "
+scenario: violations/play
+title: Somebody listens for a task
+bugs: [told-without-asking]
+users: [alice]
+upstreams: [lab]
+eras: stateless
+steps:
+  - { initialize: lab, as: alice, offers: [elicitation, tasks] }
+  - { call: lab/confirm_delete, as: alice, with: { filename: a }, keep: job }
+  - { open: lab, as: alice, stream: a, filter: [task job], expect: { status: 200 } }
+  - { task: lab/cancel, as: alice, of: job }
+  - { wait-for: a, expect: { told: cancelled } }
+";
+
 /// Somebody who listens at two servers that keep sessions, without having one.
 const TWO_SERVERS: &str = "
 scenario: violations/play
@@ -111,6 +127,9 @@ pub(super) const ALL: &[Violation] = &[
     }),
     violation(Audience, "a resource that the filter does not name", LISTENS, |tape| {
         spoil(tape, 1, 2, "note://a", "note://ab");
+    }),
+    violation(Audience, "a task that the filter does not name", TASK, |tape| {
+        spoil(tape, 3, 1, r#""taskId":""#, r#""taskId":"another-"#);
     }),
     violation(Audience, "a log line on a listen", LISTENS, |tape| {
         spoil(tape, 2, 1, "notifications/prompts/list_changed", "notifications/message");

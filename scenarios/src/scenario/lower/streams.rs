@@ -11,6 +11,9 @@ use super::{
     names::Cast,
 };
 
+/// How a filter names a task.
+const TASK: &str = "task ";
+
 impl Lowering<'_> {
     pub(super) fn open(&mut self, fields: &mut Fields<'_>, cast: &Cast<'_>) -> Option<Action> {
         let upstream = self.route(fields.take("open")?, cast);
@@ -24,14 +27,17 @@ impl Lowering<'_> {
         Some(Action::Open { actor, upstream, stream, after, filter, reading: reading.unwrap_or_default() })
     }
 
-    /// Lists by their names, resources by their URIs.
+    /// Lists by their names, resources by their URIs, tasks by the label that they were kept under.
     fn filter(&mut self, node: &Node) -> Filter {
         let lists = [("tools", ListKind::Tools), ("prompts", ListKind::Prompts), ("resources", ListKind::Resources)];
         let mut filter = Filter::default();
-        for word in self.texts(node, "a list or a URI") {
+        for word in self.texts(node, "a list, a URI or a task") {
             match lists.iter().find(|(name, _)| *name == word.value) {
                 Some((_, list)) => filter.lists.push(*list),
                 None if word.value.contains("://") => filter.uris.push(word.value),
+                None if word.value.starts_with(TASK) => {
+                    filter.tasks.push(format!("$kept({})", word.value.trim_start_matches(TASK).trim()));
+                }
                 None => {
                     let known: Vec<&str> = lists.iter().map(|(name, _)| *name).collect();
                     self.unknown("S056", &word, "list", &known);

@@ -125,6 +125,9 @@ impl Lowering<'_> {
     fn kept(&mut self, scenario: &Scenario) {
         let mut kept: Vec<&str> = Vec::new();
         for step in &scenario.steps {
+            if let Action::Open { filter: Some(filter), .. } = &step.action {
+                self.handed_in(&filter.tasks.concat(), step.span, &kept);
+            }
             let Action::Request(request) = &step.action else { continue };
             if let RequestKind::List { after: Some(after), .. } = &request.kind
                 && !kept.contains(&after.value.as_str())
@@ -132,12 +135,15 @@ impl Lowering<'_> {
                 self.unknown("S071", after, "kept cursor", &kept);
             }
             if let RequestKind::Call { arguments, .. } | RequestKind::Task { arguments, .. } = &request.kind {
-                let text = serde_json::to_string(arguments).unwrap_or_default();
-                for label in canary::handed_in(&text).iter().filter(|label| !kept.contains(&label.as_str())) {
-                    self.unknown("S071", &Spanned::new(label.clone(), step.span), "kept handle", &kept);
-                }
+                self.handed_in(&serde_json::to_string(arguments).unwrap_or_default(), step.span, &kept);
             }
             kept.extend(request.keep.as_ref().map(|label| label.value.as_str()));
+        }
+    }
+
+    fn handed_in(&mut self, text: &str, span: Span, kept: &[&str]) {
+        for label in canary::handed_in(text).iter().filter(|label| !kept.contains(&label.as_str())) {
+            self.unknown("S071", &Spanned::new(label.clone(), span), "kept handle", kept);
         }
     }
 

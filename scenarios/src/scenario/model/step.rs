@@ -116,6 +116,9 @@ pub struct Filter {
     pub lists: Vec<ListKind>,
     /// Resources whose updates are told, with `$canary` forms.
     pub uris: Vec<String>,
+    /// Tasks of which it is told where they stand, as `$kept` forms.
+    #[serde(default)]
+    pub tasks: Vec<String>,
 }
 
 /// Which request state a request carries.
