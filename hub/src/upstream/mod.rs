@@ -2,7 +2,7 @@
 //!
 //! - [`fault`]: everything that can go wrong, said without a secret.
 //! - [`transport`]: the way to a server.
-//! - [`client`]: HTTP without redirects, cookies, proxies or retries; [`line`]: one connection.
+//! - [`client`]: HTTP without redirects, cookies, proxies or retries; [`mod@line`]: one connection.
 //! - [`headers`]: credential and identity, put into every request anew.
 //! - [`answer`]: what comes back; [`frames`]: its messages, one by one, whether JSON, event stream or lines.
 //! - [`stdio`]: servers that are child processes.
