@@ -55,7 +55,7 @@ pub fn serve_in(
 ) -> HubHandle {
     let (served, mut turns) = (hub.clone(), lanes.runtimes().into_iter().cycle());
     let begin = move |connections: &mut JoinSet<()>, stream: TcpStream, stop| {
-        if let (Some(lane), Ok(stream)) = (turns.next(), stream.into_std()) {
+        if let Some(lane) = turns.next() {
             connections.spawn_on(elsewhere(served.clone(), stream, stop), &lane);
         }
     };
@@ -63,8 +63,8 @@ pub fn serve_in(
 }
 
 /// A connection that was accepted in another runtime.
-async fn elsewhere(hub: Arc<Hub>, stream: std::net::TcpStream, stop: CancellationToken) {
-    match TcpStream::from_std(stream) {
+async fn elsewhere(hub: Arc<Hub>, stream: TcpStream, stop: CancellationToken) {
+    match stream.into_std().and_then(TcpStream::from_std) {
         Ok(stream) => connection(hub, TokioIo::new(stream), stop).await,
         Err(error) => tracing::warn!(%error, "a connection could not be served"),
     }
