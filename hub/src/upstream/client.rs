@@ -49,11 +49,7 @@ impl Client {
             None => Box::pin(self.open(server)).await?,
         };
         let response = line.send(request).await.map_err(|error| Fault::Cut { detail: chain(&error) })?;
-        Ok(response.map(|incoming| Body {
-            incoming: Some(incoming),
-            line: Some((line, peer)),
-            idle: self.idle.clone(),
-        }))
+        Ok(response.map(|incoming| Body { coming: Some((incoming, line, peer)), idle: self.idle.clone() }))
     }
 
     async fn open(&self, server: &Uri) -> Result<Box<Line>, Fault> {
@@ -107,19 +103,16 @@ impl Peer {
 /// The body of an answer, with the connection that it comes on. Read to its end it gives that back; dropped before, it
 /// closes it, unless all of the rest is there already.
 pub(crate) struct Body {
-    incoming: Option<Incoming>,
-    line: Option<(Box<Line>, Peer)>,
+    /// `None` when the connection has been let go.
+    coming: Option<(Incoming, Box<Line>, Peer)>,
     idle: Arc<Idle<Peer, Box<Line>>>,
 }
 
 impl Body {
     /// The next piece. Whoever stops waiting loses nothing.
     pub(crate) async fn frame(&mut self) -> Option<hyper::Result<Frame<Bytes>>> {
-        let incoming = self.incoming.as_mut()?;
-        let frame = match &mut self.line {
-            Some((line, _)) => poll_fn(|cx| line.carry_on(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx))).await,
-            None => poll_fn(|cx| Pin::new(&mut *incoming).poll_frame(cx)).await,
-        };
+        let (incoming, line, _) = self.coming.as_mut()?;
+        let frame = poll_fn(|cx| line.carry_on(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx))).await;
         if incoming.is_end_stream() || frame.is_none() {
             self.let_go();
         }
@@ -128,10 +121,9 @@ impl Body {
 
     /// Of what has not been read there is no use any more.
     fn let_go(&mut self) {
-        drop(self.incoming.take());
-        if let Some((mut line, peer)) = self.line.take()
-            && line.is_free()
-        {
+        let Some((incoming, mut line, peer)) = self.coming.take() else { return };
+        drop(incoming);
+        if line.is_free() {
             self.idle.put(peer, line);
         }
     }
