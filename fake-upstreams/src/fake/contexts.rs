@@ -46,7 +46,7 @@ impl Fake {
         let upstream = self.settings.name.clone();
         self.ledger.record(Entry::Handle { upstream, exchange: asked.exchange, handle: handle.clone() });
         let mark = self.lock().marks.next_mark();
-        let database = Database::open(&mark).map_err(|error| error.to_string())?;
+        let database = Database::new(&mark);
         database.run("set_context", arguments)?;
         let context = Context { owner: asked.caller.holder(), mark, database };
         self.lock().contexts.insert(handle.clone(), context);

@@ -87,10 +87,7 @@ impl Fake {
     fn initialize(&self, exchange: u64, arrived: &Arrived, id: &Value, params: &Map<String, Value>) -> Answer {
         let asked = params.get("protocolVersion").and_then(Value::as_str);
         let revision = REVISIONS.into_iter().find(|revision| Some(*revision) == asked).unwrap_or(REVISIONS[2]);
-        let (session, opened) = self.open_session();
-        if let Err(problem) = opened {
-            return Answer::json(500, &rpc::error(id, -32603, &problem));
-        }
+        let session = self.open_session();
         if let Some(opened) = self.lock().sessions.get_mut(&session) {
             opened.offers = params.get("capabilities").and_then(Value::as_object).cloned().unwrap_or_default();
         }
@@ -117,22 +114,22 @@ impl Fake {
         json!({ "tools": changes, "prompts": changes, "resources": resources, "completions": {}, "logging": {} })
     }
 
-    fn open_session(&self) -> (String, Result<(), String>) {
+    fn open_session(&self) -> String {
         let random = uuid::Builder::from_random_bytes(self.lock().ids.random()).into_uuid().to_string();
         let session = self.counted_id().unwrap_or(random);
-        (session.clone(), self.open_as(session))
+        self.open_as(session.clone());
+        session
     }
 
-    pub(super) fn open_as(&self, session: String) -> Result<(), String> {
+    pub(super) fn open_as(&self, session: String) {
         if let Some(left) = self.inherited() {
             self.lock().sessions.insert(session, left);
-            return Ok(());
+            return;
         }
         let mut state = self.lock();
         let mark = state.marks.next_mark();
-        let database = Database::open(&mark).map_err(|error| error.to_string())?;
+        let database = Database::new(&mark);
         state.sessions.insert(session, Session { database, mark, talk: Talk::default(), offers: Map::new() });
-        Ok(())
     }
 
     pub(super) fn delete(&self, exchange: u64, arrived: &Arrived) -> Answer {

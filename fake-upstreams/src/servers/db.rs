@@ -3,6 +3,8 @@
 //! `set_context` binds the session to a project; `get_data` answers from it. The server trusts the
 //! session id alone, as real servers do: whoever is let onto a session has its context.
 
+use std::cell::OnceCell;
+
 use rusqlite::{
     Connection,
     hooks::{AuthAction, AuthContext, Authorization},
@@ -114,26 +116,25 @@ pub(crate) const STATELESS_TOOLS: [Tool; 9] = [
 ];
 
 /// The database of one session, or of one context.
+///
+/// Most sessions ask nothing of it, so it is opened by the first call that does.
 #[derive(Debug)]
 pub(crate) struct Database {
-    connection: Connection,
+    session_mark: String,
+    opened: OnceCell<Connection>,
 }
 
 impl Database {
-    pub(crate) fn open(session_mark: &str) -> rusqlite::Result<Self> {
-        let connection = Connection::open_in_memory()?;
-        connection.execute_batch(
-            "CREATE TABLE context (project TEXT NOT NULL, mark TEXT NOT NULL);
-             CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);",
-        )?;
-        connection.execute("INSERT INTO context VALUES ('none', ?1)", [session_mark])?;
-        connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)?;
-        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-        connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
-            AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => Authorization::Deny,
-            _ => Authorization::Allow,
-        }))?;
-        Ok(Self { connection })
+    pub(crate) fn new(session_mark: &str) -> Self {
+        Self { session_mark: session_mark.to_owned(), opened: OnceCell::new() }
+    }
+
+    fn connection(&self) -> Result<&Connection, String> {
+        if let Some(connection) = self.opened.get() {
+            return Ok(connection);
+        }
+        let connection = open(&self.session_mark).map_err(said)?;
+        Ok(self.opened.get_or_init(|| connection))
     }
 
     /// Runs a tool. An error is the text of an `isError` result.
@@ -154,7 +155,7 @@ impl Database {
     /// The session's context and notes as resources.
     pub(crate) fn shelf(&self) -> Result<Shelf, String> {
         let context = self.get_data()?;
-        let mut notes = self.connection.prepare("SELECT key, value FROM notes ORDER BY key").map_err(said)?;
+        let mut notes = self.connection()?.prepare("SELECT key, value FROM notes ORDER BY key").map_err(said)?;
         let notes =
             notes.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).map_err(said)?;
         let notes = notes.collect::<Result<Vec<_>, _>>().map_err(said)?;
@@ -166,7 +167,7 @@ impl Database {
     }
 
     fn set_context(&self, project: &str) -> Result<String, String> {
-        self.connection.execute("UPDATE context SET project = ?1", [project]).map_err(said)?;
+        self.connection()?.execute("UPDATE context SET project = ?1", [project]).map_err(said)?;
         Ok(format!("this session now works on project {project}"))
     }
 
@@ -176,18 +177,19 @@ impl Database {
 
     fn insert(&self, key: &str, value: &str) -> Result<String, String> {
         let statement = "INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
-        self.connection.execute(statement, [key, value]).map_err(said)?;
+        self.connection()?.execute(statement, [key, value]).map_err(said)?;
         Ok(format!("stored {key}"))
     }
 
     fn query(&self, sql: &str) -> Result<String, String> {
+        let connection = self.connection()?;
         let mut looks = 0;
         let spent = move || {
             looks += 1;
             looks > MOST_LOOKS
         };
-        self.connection.progress_handler(STEPS, Some(spent)).map_err(said)?;
-        let mut statement = self.connection.prepare(sql).map_err(said)?;
+        connection.progress_handler(STEPS, Some(spent)).map_err(said)?;
+        let mut statement = connection.prepare(sql).map_err(said)?;
         if !statement.readonly() {
             return Err("only SELECT is allowed".into());
         }
@@ -204,6 +206,22 @@ impl Database {
         }
         Ok(lines.join("\n"))
     }
+}
+
+fn open(session_mark: &str) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(
+        "CREATE TABLE context (project TEXT NOT NULL, mark TEXT NOT NULL);
+         CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);",
+    )?;
+    connection.execute("INSERT INTO context VALUES ('none', ?1)", [session_mark])?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, LONGEST_SQL)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+        AuthAction::Attach { .. } | AuthAction::Detach { .. } | AuthAction::Pragma { .. } => Authorization::Deny,
+        _ => Authorization::Allow,
+    }))?;
+    Ok(connection)
 }
 
 fn said(error: rusqlite::Error) -> String {
@@ -232,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_session_remembers_its_project_and_notes() {
-        let database = Database::open("mark").unwrap();
+        let database = Database::new("mark");
         run(&database, "set_context", json!({ "project": "apollo" })).unwrap();
         run(&database, "insert", json!({ "key": "a", "value": "1" })).unwrap();
         let data = run(&database, "get_data", json!({})).unwrap();
@@ -241,7 +259,7 @@ mod tests {
 
     #[test]
     fn files_writes_and_endless_queries_are_refused() {
-        let database = Database::open("mark").unwrap();
+        let database = Database::new("mark");
         for sql in ["ATTACH 'x.db' AS x", "DELETE FROM notes", "PRAGMA journal_mode", "not sql"] {
             assert!(run(&database, "query", json!({ "sql": sql })).is_err(), "{sql}");
         }
