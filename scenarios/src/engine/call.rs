@@ -80,8 +80,7 @@ impl Call {
     pub fn follow(recorder: &Recorder, news: &Arc<Notify>, way: Way, address: Address, outgoing: Outgoing) -> Self {
         let (told, news) = (recorder.clone(), news.clone());
         Self::begin(recorder, address, outgoing, |exchange, outgoing| async move {
-            let show = |reply: &Reply| {
-                let Reply { status, headers, body } = reply.clone();
+            let show = |Reply { status, headers, body }| {
                 told.record(Event::Heard { exchange, status, headers, body });
                 news.notify_waiters();
             };

@@ -7,6 +7,7 @@ use std::{io, sync::Arc};
 
 use bytes::Bytes;
 use fake_upstreams::inprocess::Network;
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -24,6 +25,12 @@ use crate::{scenario::model::Reading, trace::recorder::Disguise};
 
 /// No answer of a correct target comes near this; a runaway one must not eat the machine.
 const LARGEST_ANSWER: usize = 8 << 20;
+/// To show what has come of an answer is to write it down whole: of one as long as this, pieces that come in a row are
+/// shown together, or a stream of a few megabytes would become a trace of hundreds.
+const LONG_TO_SHOW: usize = 64 << 10;
+/// How often everybody else is let go first before nothing more comes at once: the target writes, its connection sends,
+/// ours receives.
+const TURNS: usize = 4;
 
 /// Where a route of the target, or an upstream, is to be reached.
 #[derive(Debug, Clone)]
@@ -142,7 +149,7 @@ pub async fn follow(
     endpoint: &Endpoint,
     outgoing: Outgoing,
     reading: Reading,
-    mut show: impl FnMut(&Reply) + Send,
+    mut show: impl FnMut(Reply) + Send,
 ) -> Result<Reply, String> {
     exchange(endpoint, outgoing, reading, Some(&mut show), || ()).await
 }
@@ -151,7 +158,7 @@ async fn exchange(
     endpoint: &Endpoint,
     outgoing: Outgoing,
     reading: Reading,
-    show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+    show: Option<&mut (dyn FnMut(Reply) + Send)>,
     went: impl FnOnce(),
 ) -> Result<Reply, String> {
     let request = outgoing.request(endpoint)?;
@@ -187,7 +194,7 @@ impl Kept {
         endpoint: &Endpoint,
         request: Request<Full<Bytes>>,
         reading: Reading,
-        show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+        show: Option<&mut (dyn FnMut(Reply) + Send)>,
     ) -> Result<Reply, String> {
         let mut place = self.0.lock().await;
         let mut sender = match place.take().filter(|sender| !sender.is_closed()) {
@@ -211,7 +218,7 @@ impl Kept {
 async fn read(
     response: Response<Incoming>,
     reading: Reading,
-    mut show: Option<&mut (dyn FnMut(&Reply) + Send)>,
+    mut show: Option<&mut (dyn FnMut(Reply) + Send)>,
 ) -> Result<Reply, String> {
     let (parts, mut body) = response.into_parts();
     let headers = parts.headers.iter();
@@ -221,25 +228,43 @@ async fn read(
         body: String::new(),
     };
     if let Some(show) = &mut show {
-        show(&reply);
+        show(reply.clone());
     }
     if reading == Reading::Nothing {
         std::future::pending::<()>().await; // The connection stays, and so does what comes on it.
     }
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() else { continue };
+    while more(&mut body, &mut bytes).await? {
+        let Some(show) = &mut show else { continue };
+        while bytes.len() > LONG_TO_SHOW && more_at_once(&mut body, &mut bytes).await? {}
+        show(Reply { body: String::from_utf8_lossy(&bytes).into_owned(), ..reply.clone() });
+    }
+    reply.body =
+        String::from_utf8(bytes).unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned());
+    Ok(reply)
+}
+
+/// Reads on; `false` at the end.
+async fn more(body: &mut Incoming, bytes: &mut Vec<u8>) -> Result<bool, String> {
+    let Some(frame) = body.frame().await else { return Ok(false) };
+    if let Ok(piece) = frame.map_err(|error| chain(&error))?.into_data() {
         bytes.extend_from_slice(&piece);
-        if bytes.len() > LARGEST_ANSWER {
-            return Err("length limit exceeded".to_owned());
-        }
-        if let Some(show) = &mut show {
-            reply.body = String::from_utf8_lossy(&bytes).into_owned();
-            show(&reply);
+    }
+    if bytes.len() > LARGEST_ANSWER {
+        return Err("length limit exceeded".to_owned());
+    }
+    Ok(true)
+}
+
+/// The same, where there is more as soon as those had a turn who carry it; `false` where there is not.
+async fn more_at_once(body: &mut Incoming, bytes: &mut Vec<u8>) -> Result<bool, String> {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+        if let Some(read) = more(body, bytes).now_or_never() {
+            return read;
         }
     }
-    reply.body = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(reply)
+    Ok(false)
 }
 
 impl Outgoing {
