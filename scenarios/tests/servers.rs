@@ -21,7 +21,7 @@ use scenarios::{
     run::{self, CellReport, Mode, Options},
     scenario::model::{Revision, Scenario},
     target::Target,
-    trace::{Event, Trace},
+    trace::{Event, Index, Trace},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Builder};
@@ -244,10 +244,10 @@ fn what_did_not_come_about_is_not_observed() {
     let trace = |name: &str| {
         let report = reports.iter().find(|report| report.scenario.id.value == format!("server/{name}")).unwrap();
         let trace = report.trace.clone().unwrap();
-        assert_eq!(oracles::not_observed(&trace), None, "{name}");
+        assert_eq!(oracles::not_observed(&Index::new(&trace)), None, "{name}");
         trace
     };
-    let said = |trace: &Trace| oracles::not_observed(trace).unwrap();
+    let said = |trace: &Trace| oracles::not_observed(&Index::new(trace)).unwrap();
 
     let mut one_by_one = trace("many-echoes-in-flight");
     let exchange = |event: &Event| match event {

@@ -24,7 +24,7 @@ pub(super) fn lines(
 ) -> Vec<Line> {
     let index = Index::new(trace);
     // What else is found, a run tells: here only what the file expects matters.
-    let mut findings = oracles::judge(trace, &[]);
+    let mut findings = oracles::judge(&index, &[]);
     findings.retain(|finding| matches!(finding.oracle, Oracle::Expectation | Oracle::Refusal));
     let mut lines = Vec::new();
     for (number, step) in trace.facts.scenario.steps.iter().enumerate() {

@@ -76,8 +76,8 @@ impl Judged {
     /// Judges a recording.
     pub fn of(recording: &Recording) -> Self {
         let bridged = bridge(recording);
-        let findings = oracles::judge_attached(&bridged.trace);
         let index = Index::new(&bridged.trace);
+        let findings = oracles::judge_attached(&index);
         let coverage = coverage(&index, &bridged);
         let apart = apart(&index);
         let sides = |client: bool| {

@@ -56,45 +56,42 @@ mod violations;
 pub use finding::{Finding, Kind, Oracle, Severity};
 pub use observed::not_observed;
 
-use crate::trace::{Index, Trace};
+use crate::trace::Index;
 
 /// Judges a trace with every oracle. `alone` are the traces of each user's control run.
 ///
 /// Findings come in the order of the oracles above, and inside one oracle in the order of the trace.
-pub fn judge(trace: &Trace, alone: &[Trace]) -> Vec<Finding> {
-    let index = Index::new(trace);
-    let mut findings = expectations::judge(&index);
-    findings.extend(leak::judge(&index));
-    findings.extend(secrets::judge(&index));
-    findings.extend(identity::judge(&index));
-    findings.extend(exclusive_session::judge(&index));
-    findings.extend(correlation::judge(&index));
-    findings.extend(audience::judge(&index));
-    findings.extend(streams::judge(&index));
-    findings.extend(listening::judge(&index));
-    findings.extend(states::judge(&index));
-    findings.extend(mirrored::judge(&index));
-    findings.extend(refusal::judge(&index));
-    findings.extend(session_ids::judge(&index));
-    let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();
-    findings.extend(noninterference::judge(&index, &alone));
+pub fn judge(index: &Index<'_>, alone: &[Index<'_>]) -> Vec<Finding> {
+    let mut findings = expectations::judge(index);
+    findings.extend(leak::judge(index));
+    findings.extend(secrets::judge(index));
+    findings.extend(identity::judge(index));
+    findings.extend(exclusive_session::judge(index));
+    findings.extend(correlation::judge(index));
+    findings.extend(audience::judge(index));
+    findings.extend(streams::judge(index));
+    findings.extend(listening::judge(index));
+    findings.extend(states::judge(index));
+    findings.extend(mirrored::judge(index));
+    findings.extend(refusal::judge(index));
+    findings.extend(session_ids::judge(index));
+    findings.extend(noninterference::judge(index, alone));
     findings
 }
 
 /// Judges a trace of real traffic, with every oracle that needs neither a script nor marks.
-pub fn judge_attached(trace: &Trace) -> Vec<Finding> {
-    let index = Index::new(trace);
-    let mut findings = crossing::judge(&index);
-    findings.extend(secrets::judge(&index));
-    findings.extend(identity::judge_hub_words(&index));
-    findings.extend(lending::judge(&index));
-    findings.extend(exclusive_session::judge(&index));
-    findings.extend(correlation::judge(&index));
-    findings.extend(session_ids::judge(&index));
+pub fn judge_attached(index: &Index<'_>) -> Vec<Finding> {
+    let mut findings = crossing::judge(index);
+    findings.extend(secrets::judge(index));
+    findings.extend(identity::judge_hub_words(index));
+    findings.extend(lending::judge(index));
+    findings.extend(exclusive_session::judge(index));
+    findings.extend(correlation::judge(index));
+    findings.extend(session_ids::judge(index));
     findings
 }
 
 /// Judges a control run: a user alone must get what the file promises, or the suite is at fault.
-pub fn judge_alone(trace: &Trace) -> Vec<Finding> {
-    expectations::judge(&Index::new(trace))
+pub fn judge_alone(index: &Index<'_>) -> Vec<Finding> {
+    expectations::judge(index)
 }

@@ -6,20 +6,19 @@
 use super::rpc;
 use crate::{
     scenario::model::{Action, SessionChoice},
-    trace::{Index, Purpose, Trace, index::Message},
+    trace::{Index, Purpose, index::Message},
 };
 
 /// Why the trace does not show what its scenario is about; `None` where it does.
-pub fn not_observed(trace: &Trace) -> Option<String> {
-    let index = Index::new(trace);
+pub fn not_observed(index: &Index<'_>) -> Option<String> {
     if !index.messages.values().any(|message| message.answer.is_some()) {
         return Some("no step was answered, so nothing was verified".to_owned());
     }
-    if !trace.facts.scenario.is_for_servers() {
+    if !index.facts.scenario.is_for_servers() {
         return None;
     }
     let reasons = [apart, silent, nameless, endless];
-    reasons.iter().find_map(|reason| reason(&index))
+    reasons.iter().find_map(|reason| reason(index))
 }
 
 fn of_steps<'i, 't>(index: &'i Index<'t>) -> impl Iterator<Item = &'i Message<'t>> + Clone {

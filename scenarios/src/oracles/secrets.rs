@@ -21,16 +21,15 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
     let answered = index.messages.values().filter_map(|message| Some((message, message.answer.as_ref()?)));
     let mut findings: Vec<Finding> =
         answered.filter_map(|(message, answer)| secrets.delivered(index, message, answer)).collect();
-    let never_logged = Secrets::with_sessions(index);
     let logged = index.events.iter().enumerate().filter_map(|(at, event)| match event {
-        Event::Log { line } => never_logged.logged(index, at, line),
+        Event::Log { line } => secrets.logged(index, at, line),
         _ => None,
     });
     findings.extend(logged);
     findings
 }
 
-/// Words that may be delivered to nobody, or to one actor only.
+/// Words that may be delivered to nobody, or to one actor only, or may stand in no log.
 struct Secrets {
     words: Vec<Secret>,
     sight: Sight,
@@ -38,66 +37,69 @@ struct Secrets {
 
 struct Secret {
     word: String,
+    /// What it is, wherever it is delivered; nothing for what its owner is told.
+    delivered: Option<Known>,
+    /// What it is in a log.
+    logged: Known,
+}
+
+#[derive(Clone)]
+struct Known {
     what: String,
     owner: String,
 }
 
 impl Secrets {
     fn of(index: &Index<'_>) -> Self {
-        Self::new(Self::known(index))
-    }
-
-    /// With the ids of client sessions, which their owners are told and nobody else.
-    fn with_sessions(index: &Index<'_>) -> Self {
-        let mut known = Self::known(index);
+        let never_told = Self::never_told(index).into_iter();
+        let mut by_word: BTreeMap<String, (Option<Known>, Known)> =
+            never_told.map(|(word, known)| (word, (Some(known.clone()), known))).collect();
+        // The ids of client sessions, which their owners are told and nobody else.
         for message in index.messages.values() {
             let given = message.answer.and_then(|answer| header(answer.headers, "mcp-session-id"));
             if let Some(session) = given {
-                known.insert(
-                    session.to_owned(),
-                    (format!("the session id of {}", message.actor), message.actor.user.clone()),
-                );
+                let what = format!("the session id of {}", message.actor);
+                let known = Known { what, owner: message.actor.user.clone() };
+                let entry = by_word.entry(session.to_owned()).and_modify(|(_, logged)| *logged = known.clone());
+                entry.or_insert((None, known));
             }
         }
-        Self::new(known)
+        let words: Vec<Secret> =
+            by_word.into_iter().map(|(word, (delivered, logged))| Secret { word, delivered, logged }).collect();
+        let sight = Sight::new(words.iter().map(|secret| secret.word.as_str()));
+        Self { words, sight }
     }
 
-    fn known(index: &Index<'_>) -> BTreeMap<String, (String, String)> {
+    fn never_told(index: &Index<'_>) -> BTreeMap<String, Known> {
         let mut by_word = BTreeMap::new();
         for (user, tokens) in &index.facts.tokens {
             for (upstream, token) in tokens {
-                by_word.insert(token.clone(), (format!("{user}'s credential for `{upstream}`"), user.clone()));
+                let what = format!("{user}'s credential for `{upstream}`");
+                by_word.insert(token.clone(), Known { what, owner: user.clone() });
             }
         }
         for (upstream, token) in &index.facts.service_tokens {
-            by_word.insert(token.clone(), (format!("the hub's own credential for `{upstream}`"), "hub".into()));
+            let what = format!("the hub's own credential for `{upstream}`");
+            by_word.insert(token.clone(), Known { what, owner: "hub".into() });
         }
         for (actor, key) in &index.facts.keys {
             let what = if index.facts.server.is_some() { "token" } else { "hub key" };
-            by_word.insert(key.clone(), (format!("the {what} of {actor}"), actor.clone()));
+            by_word.insert(key.clone(), Known { what: format!("the {what} of {actor}"), owner: actor.clone() });
         }
         for arrival in index.arrivals.values() {
             if let Some(session) = arrival.session {
                 let what = format!("an upstream session id of `{}`", arrival.upstream);
-                by_word.insert(session.to_owned(), (what, "hub".into()));
+                by_word.insert(session.to_owned(), Known { what, owner: "hub".into() });
             }
         }
         by_word
     }
 
-    fn new(by_word: BTreeMap<String, (String, String)>) -> Self {
-        let words: Vec<Secret> =
-            by_word.into_iter().map(|(word, (what, owner))| Secret { word, what, owner }).collect();
-        let sight = Sight::new(words.iter().map(|s| s.word.as_str()));
-        Self { words, sight }
-    }
-
     fn delivered(&self, index: &Index<'_>, message: &Message<'_>, answer: &Answer<'_>) -> Option<Finding> {
-        let number = self.sight.find(&delivered_text(answer)).into_iter().find(|n| {
-            // Straight at an upstream, the upstream's session id is the actor's own.
-            message.session != Some(self.words[*n].word.as_str())
-        })?;
-        let secret = &self.words[number];
+        let found = self.sight.find(&delivered_text(answer)).into_iter().map(|number| &self.words[number]);
+        // Straight at an upstream, the upstream's session id is the actor's own.
+        let mut others = found.filter(|secret| message.session != Some(secret.word.as_str()));
+        let (word, secret) = others.find_map(|secret| Some((&secret.word, secret.delivered.as_ref()?)))?;
         // In real traffic a server may tell somebody their own token, which is unwise and crosses nothing.
         let own = secret.owner.split(" (").next() == Some(&*message.actor.user) && index.facts.attached.is_some();
         Some(Finding {
@@ -108,7 +110,7 @@ impl Secrets {
             step: message.step,
             span: None,
             expected: "no credential, hub key or upstream session id in anything delivered".into(),
-            received: format!("{} {}", answer.status, answer.body.replace(&secret.word, "<secret>")),
+            received: format!("{} {}", answer.status, answer.body.replace(word, "<secret>")),
             crossing: Some(Crossing {
                 what: secret.what.clone(),
                 owner: secret.owner.clone(),
@@ -123,9 +125,9 @@ impl Secrets {
         let step = index.step_at(at);
         let (shows, what, owner, shown) = match self.sight.find(line).into_iter().next() {
             Some(number) => {
-                let secret = &self.words[number];
-                let shown = line.replace(&secret.word, "<secret>");
-                (secret.what.clone(), secret.what.clone(), secret.owner.clone(), shown)
+                let Secret { word, logged, .. } = &self.words[number];
+                let shown = line.replace(word, "<secret>");
+                (logged.what.clone(), logged.what.clone(), logged.owner.clone(), shown)
             }
             None => {
                 let mark = index.marks_in(line).find(|mark| mark.kind == MarkKind::Canary)?;

@@ -18,7 +18,7 @@ use crate::{
     scenario::model::{Action, Need},
     target::Promises,
     trace::{
-        Event, Trace,
+        Event, Index, Trace,
         facts::{Answers, IdentityHeaders, Logs, Refusals, Sharing},
         recorder::Recorder,
     },
@@ -59,11 +59,12 @@ fn not_applicable(cell: &Cell, options: &Options) -> Option<String> {
 
 fn played(cell: &Cell, options: &Options, control: Control) -> Result<(Verdict, Trace), Verdict> {
     let (trace, alone) = traces(cell, options, control).map_err(|reason| Verdict::CouldNotRun { reason })?;
+    let alone: Vec<Index<'_>> = alone.iter().map(Index::new).collect();
     if let Some(finding) = alone.iter().flat_map(oracles::judge_alone).next() {
         return Err(Verdict::Harness { reason: blame(&finding) });
     }
-    let findings = oracles::judge(&trace, &alone);
-    Ok((verdict(&trace, findings), trace))
+    let verdict = judged(&Index::new(&trace), &alone);
+    Ok((verdict, trace))
 }
 
 /// The trace of a cell, and those of its control runs. The error is why it could not be played, in words.
@@ -105,14 +106,15 @@ fn blame(finding: &Finding) -> String {
     )
 }
 
-fn verdict(trace: &Trace, findings: Vec<Finding>) -> Verdict {
+fn judged(index: &Index<'_>, alone: &[Index<'_>]) -> Verdict {
+    let findings = oracles::judge(index, alone);
     if findings.iter().any(|finding| finding.severity == Severity::Failure) {
         return Verdict::Fail { findings };
     }
     if !findings.is_empty() {
         return Verdict::Warn { findings };
     }
-    if let Some(reason) = oracles::not_observed(trace) {
+    if let Some(reason) = oracles::not_observed(index) {
         return Verdict::NotObserved { reason };
     }
     Verdict::Pass

@@ -12,6 +12,7 @@ use crate::{
         self,
         model::{Action, Expectation, RequestKind, Scenario, Step, TextMatch},
     },
+    trace::Index,
 };
 
 /// A slow call takes at least this: many times an echo on any machine.
@@ -40,7 +41,7 @@ fn tried(file: &Arc<ServerFile>, options: &Options) -> Result<BTreeMap<String, S
     let options = &Options { mode: Mode::Socket, target, ..options.clone() };
     let (trace, took) = Setting { front, promises, alone: Some("alice") }.timed(&cell, options)?;
     let steps = &trace.facts.scenario.steps;
-    let findings = oracles::judge_alone(&trace);
+    let findings = oracles::judge_alone(&Index::new(&trace));
     let failed = findings.iter().filter_map(|finding| {
         let told = format!("{}, expected {}, received {}", finding.headline, finding.expected, finding.received);
         Some((role(steps.get(finding.step)?)?.to_owned(), told))

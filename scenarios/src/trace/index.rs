@@ -124,6 +124,8 @@ pub struct Mark<'t> {
     pub owner: Owner<'t>,
     /// The upstream exchange that minted it, for marks of answers.
     pub minted: Option<(&'t str, u64)>,
+    /// For what it was minted there.
+    basis: Option<&'t Basis>,
     /// What it stands for.
     pub kind: MarkKind,
 }
@@ -182,14 +184,15 @@ impl<'t> Index<'t> {
         for (at, event) in trace.events.iter().enumerate() {
             index.take(at, event);
         }
+        index.collect_marks(trace);
+        index.sight = Sight::new(index.marks.iter().map(|mark| mark.text));
         index.attribute_arrivals();
         for (place, arrival) in &index.arrivals {
             if let Some(cause) = arrival.cause {
                 index.caused.entry(cause).or_default().push(*place);
             }
         }
-        index.collect_marks(trace);
-        index.sight = Sight::new(index.marks.iter().map(|mark| mark.text));
+        index.attribute_marks();
         index
     }
 
@@ -359,54 +362,58 @@ impl<'t> Index<'t> {
             }
             return;
         }
-        let requests: Vec<(&'t str, Exchange)> =
-            self.messages.values().filter_map(|m| Some((m.mark?, m.exchange))).collect();
-        let sight = Sight::new(requests.iter().map(|(mark, _)| *mark));
+        let mut requests: BTreeMap<&str, Exchange> = BTreeMap::new();
+        for message in self.messages.values() {
+            if let Some(mark) = message.mark {
+                requests.entry(mark).or_insert(message.exchange);
+            }
+        }
         for arrival in self.arrivals.values_mut() {
-            arrival.cause = sight.find(arrival.body).first().map(|number| requests[*number].1);
+            let found = self.sight.find(arrival.body).into_iter();
+            arrival.cause = found.filter_map(|number| requests.get(self.marks[number].text)).min().copied();
         }
     }
 
+    /// Every mark; whose those are that upstreams minted is told later, by [`Index::attribute_marks`].
     fn collect_marks(&mut self, trace: &'t Trace) {
         for canary in &trace.facts.canaries {
             let owner = Owner::Actor(&canary.actor);
-            self.marks.push(Mark { text: &canary.mark, owner, minted: None, kind: MarkKind::Canary });
+            self.marks.push(Mark { text: &canary.mark, owner, minted: None, basis: None, kind: MarkKind::Canary });
         }
         for message in self.messages.values() {
             if let Some(text) = message.mark {
                 let owner = Owner::Actor(message.actor);
-                self.marks.push(Mark { text, owner, minted: None, kind: MarkKind::Request });
+                self.marks.push(Mark { text, owner, minted: None, basis: None, kind: MarkKind::Request });
             }
         }
         for event in &trace.events {
             if let Event::Upstream(Entry::Mark { upstream, exchange, mark, basis }) = event {
-                let minted = (upstream.as_str(), *exchange);
-                let (owner, kind) = self.resolve(minted, basis);
-                self.marks.push(Mark { text: mark, owner, minted: Some(minted), kind });
+                let minted = Some((upstream.as_str(), *exchange));
+                let kind = if *basis == Basis::Call { MarkKind::Answer } else { MarkKind::Data };
+                self.marks.push(Mark { text: mark, owner: Owner::Unresolved, minted, basis: Some(basis), kind });
             }
         }
     }
 
-    fn resolve(&self, minted: (&'t str, u64), basis: &'t Basis) -> (Owner<'t>, MarkKind) {
+    fn attribute_marks(&mut self) {
+        let owner = |mark: &Mark<'t>| Some(self.resolve(mark.minted?, mark.basis?));
+        let owners: Vec<Option<Owner<'t>>> = self.marks.iter().map(owner).collect();
+        for (mark, owner) in self.marks.iter_mut().zip(owners) {
+            mark.owner = owner.unwrap_or(mark.owner);
+        }
+    }
+
+    fn resolve(&self, minted: (&'t str, u64), basis: &'t Basis) -> Owner<'t> {
         match basis {
-            Basis::Call => {
-                let owner = self.arrivals.get(&minted).map_or(Owner::Unresolved, |a| self.owner_of(a));
-                (owner, MarkKind::Answer)
-            }
+            Basis::Call => self.arrivals.get(&minted).map_or(Owner::Unresolved, |a| self.owner_of(a)),
             Basis::Account { login } => {
                 let user = self.facts.scenario.users.get_key_value(login);
                 // An account that is no user's is the service account, whose data all callers share.
-                (user.map_or(Owner::Public, |(name, _)| Owner::User(name)), MarkKind::Data)
+                user.map_or(Owner::Public, |(name, _)| Owner::User(name))
             }
-            Basis::Session { session } => {
-                let owner = self.session_owner(minted.0, session).unwrap_or(Owner::Unresolved);
-                (owner, MarkKind::Data)
-            }
-            Basis::Handle { handle } => {
-                let owner = self.handle_owner(minted.0, handle).unwrap_or(Owner::Unresolved);
-                (owner, MarkKind::Data)
-            }
-            Basis::Public => (Owner::Public, MarkKind::Data),
+            Basis::Session { session } => self.session_owner(minted.0, session).unwrap_or(Owner::Unresolved),
+            Basis::Handle { handle } => self.handle_owner(minted.0, handle).unwrap_or(Owner::Unresolved),
+            Basis::Public => Owner::Public,
         }
     }
 }

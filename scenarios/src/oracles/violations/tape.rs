@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fake_upstreams::Entry;
 
 use crate::{
-    oracles::judge,
+    oracles::{Finding, judge},
     run::{self, Options, cell, cell::Control},
     scenario,
     trace::{
@@ -35,8 +35,15 @@ impl Tape {
         let options = Options::default();
         let cells = run::plan(&[Arc::new(scenario)], &options);
         let (trace, alone) = cell::traces(&cells[0], &options, Control::EveryUser).unwrap();
-        assert_eq!(judge(&trace, &alone), [], "the strict hub");
-        Self { trace, alone }
+        let tape = Self { trace, alone };
+        assert_eq!(tape.judged(&tape.trace), [], "the strict hub");
+        tape
+    }
+
+    /// What is found in this trace, beside the users alone.
+    pub(super) fn judged(&self, trace: &Trace) -> Vec<Finding> {
+        let alone: Vec<Index<'_>> = self.alone.iter().map(Index::new).collect();
+        judge(&Index::new(trace), &alone)
     }
 
     /// The trace, once through a file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{answers, crossings, listens, requests, tape::Tape, tellings};
-use crate::oracles::{Oracle, Severity, judge};
+use crate::oracles::{Oracle, Severity};
 
 /// One thing that a trace must not show.
 pub(super) struct Violation {
@@ -52,7 +52,7 @@ fn every_spoiled_trace_is_found_by_its_oracle() {
         let mut tape = Tape::record(violation.play);
         (violation.spoil)(&mut tape);
         let trace = tape.stored_and_read_back();
-        let findings = judge(&trace, &tape.alone);
+        let findings = tape.judged(&trace);
         let own: Vec<_> = findings.iter().filter(|finding| finding.oracle == violation.oracle).collect();
         if own.is_empty() {
             silent.push(format!("{}: {} says nothing, only {findings:#?}", violation.what, violation.oracle));
