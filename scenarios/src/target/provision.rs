@@ -6,7 +6,10 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::process::{Process, Stopped};
+use super::{
+    ports::Port,
+    process::{Process, Stopped},
+};
 use crate::{
     engine::client::{Endpoint, Wire},
     trace::{
@@ -134,6 +137,8 @@ pub struct Guest {
     pub farewell: (Signal, Duration),
     /// Its folder, removed with the guest.
     pub folder: TempDir,
+    /// Its port, given to nobody else before the guest has left.
+    pub port: Option<Port>,
 }
 
 impl Guest {

@@ -13,7 +13,7 @@ use super::{
         model::{Life, Program, Ready, Start},
         template,
     },
-    ports,
+    ports::{self, Port},
     process::{self, Launch, Process},
     provisioning::{Kept, Provisioner},
     ready::{self, Sign},
@@ -62,6 +62,8 @@ pub struct Room<'p> {
     file: &'p Program,
     provision: &'p Provision<'p>,
     folder: TempDir,
+    /// Its port; `None` for a hub that runs already.
+    port: Option<Port>,
     values: Values,
     context: Value,
     disguises: Vec<Disguise>,
@@ -78,16 +80,18 @@ impl<'p> Room<'p> {
         let facts = provision.facts;
         let mut values = Values::new();
         let mut set = |name: &str, value: String| values.insert(name.to_owned(), value);
-        match &file.life {
+        let port = match &file.life {
             Life::Started(_) => {
                 let port = ports::free().map_err(failed)?;
-                set("port", port.to_string());
-                set("url", format!("http://127.0.0.1:{port}"));
+                set("port", port.number.to_string());
+                set("url", format!("http://127.0.0.1:{}", port.number));
+                Some(port)
             }
             Life::Running(url) => {
                 set("url", url.clone());
+                None
             }
-        }
+        };
         set("dir", folder.path().display().to_string());
         set("target", std::path::absolute(&file.folder).map_err(failed)?.display().to_string());
         set("secret", secret(provision.seed));
@@ -98,7 +102,7 @@ impl<'p> Room<'p> {
             provision.recorder.disguise(disguise.clone());
         }
         let context = template::context(provision, &values);
-        Ok(Self { file, provision, folder, values, context, disguises })
+        Ok(Self { file, provision, folder, port, values, context, disguises })
     }
 
     fn at_top(file: &Program, code: &str, message: impl Into<String>) -> Trouble {
@@ -261,7 +265,7 @@ impl<'p> Room<'p> {
             Life::Started(start) => (start.signal, start.grace),
             Life::Running(_) => (rustix::process::Signal::TERM, Duration::ZERO),
         };
-        Guest { process, farewell, folder: self.folder }
+        Guest { process, farewell, folder: self.folder, port: self.port }
     }
 }
 

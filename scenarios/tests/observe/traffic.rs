@@ -33,7 +33,10 @@ use scenarios::{
     report::observed,
     run::{Cell, Options, plan},
     scenario::model::{CredentialMode, Need, Revision, Scenario},
-    target::{Addresses, Target, ports},
+    target::{
+        Addresses, Target,
+        ports::{self, Port},
+    },
     trace::{Event, Facts, Sharing, index::header, recorder::Recorder},
 };
 use tokio::{runtime::Builder, sync::oneshot};
@@ -121,7 +124,7 @@ pub(crate) fn play(
     let recorder = Recorder::default();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (plan, mut stage) = raise(cell, &facts, &target, &recorder).await;
+        let (plan, mut stage, _ports) = raise(cell, &facts, &target, &recorder).await;
         let (play, begin) = oneshot::channel();
         let (end, played) = oneshot::channel();
         let playing = async {
@@ -135,12 +138,15 @@ pub(crate) fn play(
     secrets(&trace.facts, &trace.events)
 }
 
-/// Upstreams and hub, and between them and the clients the addresses at which taps will stand.
-async fn raise(cell: &Cell, facts: &Facts, target: &Target, recorder: &Recorder) -> (Plan, Stage) {
+/// Upstreams and hub, between them and the clients the addresses at which taps will stand, and the claims on those.
+async fn raise(cell: &Cell, facts: &Facts, target: &Target, recorder: &Recorder) -> (Plan, Stage, Vec<Port>) {
     let (mut stage, addresses) = Stage::upstreams(recorder.clone(), facts, &Wire::Tcp, PACE, SEED).await.unwrap();
-    let before = |authority: &str| {
+    let mut claimed = Vec::new();
+    let mut before = |authority: &str| {
         let port = ports::free().unwrap();
-        Place { authority: authority.to_owned(), path: String::new(), port }
+        let number = port.number;
+        claimed.push(port);
+        Place { authority: authority.to_owned(), path: String::new(), port: number }
     };
     let upstreams: IndexMap<String, Place> =
         addresses.http.iter().map(|(name, authority)| (name.clone(), before(authority))).collect();
@@ -165,7 +171,7 @@ async fn raise(cell: &Cell, facts: &Facts, target: &Target, recorder: &Recorder)
         sharing: Sharing::PerSession,
         credentials: cell.credentials,
     };
-    (plan, stage)
+    (plan, stage, claimed)
 }
 
 /// Keys, credentials, and the ids of sessions on both sides.
