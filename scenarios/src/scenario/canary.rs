@@ -26,11 +26,17 @@ pub fn expand(text: &str, acting: &Actor, lookup: impl Fn(&Actor, &str) -> Optio
 
 /// Every form of a text: whose it is, where it names somebody, and its series.
 pub fn forms(text: &str) -> Vec<(Option<Actor>, String)> {
-    let found = FORM.captures_iter(text).map(|found| {
+    let mut forms = Vec::new();
+    let mut from = 0;
+    // A whole file is searched here: to find where a form may begin needs no pattern.
+    while let Some(next) = text[from..].find("$canary")
+        && let Some(found) = FORM.captures_at(text, from + next)
+    {
         let series = found.get(2).map_or("", |series| series.as_str());
-        (found.get(1).map(|name| actor(name.as_str())), series.to_owned())
-    });
-    found.collect()
+        forms.push((found.get(1).map(|name| actor(name.as_str())), series.to_owned()));
+        from = found.get(0).map_or(text.len(), |whole| whole.end());
+    }
+    forms
 }
 
 /// Replaces every `$kept(label)`: what was handed out and kept under a label. One that was never kept stays as it is.
@@ -66,6 +72,16 @@ mod tests {
         let lookup = |label: &str| (label == "a").then(|| "ctx-1".to_owned());
         assert_eq!(hand_in("$kept(a) and $kept(b)", lookup), "ctx-1 and $kept(b)");
         assert_eq!(handed_in("$kept(a) and $kept(b)"), ["a", "b"]);
+    }
+
+    #[test]
+    fn every_form_of_a_text_is_found() {
+        let text = "$canaries and $canary, $canary$canary(bob)#2 and $canar, $canary(carol.phone), $canary#x_";
+        let found = forms(text).into_iter().map(|(whose, series)| (whose.map(|actor| actor.to_string()), series));
+        let said = |whose: Option<&str>, series: &str| (whose.map(str::to_owned), series.to_owned());
+        let wanted =
+            [said(None, ""), said(None, ""), said(Some("bob"), "2"), said(Some("carol.phone"), ""), said(None, "x_")];
+        assert!(found.eq(wanted));
     }
 
     #[test]
