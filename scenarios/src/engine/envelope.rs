@@ -17,6 +17,9 @@ pub const MARK_FIELD: &str = "crosstalk/mark";
 /// The extension by which a stateless client says that it can follow tasks.
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
+/// The methods whose requests name what they ask for, also in the header `mcp-name`.
+const NAMED: [&str; 6] = ["tools/call", "prompts/get", "resources/read", "tasks/get", "tasks/update", "tasks/cancel"];
+
 /// The headers that depend on who sends and in which session.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
@@ -55,9 +58,7 @@ pub fn write(
     }
     let mut outgoing = post(credentials, message(method, id, params, mark));
     outgoing.headers.push(("mcp-method".into(), method.to_owned()));
-    let named = matches!(method, "tools/call" | "prompts/get" | "resources/read")
-        || matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel");
-    outgoing.headers.extend(name.filter(|_| named).map(|name| ("mcp-name".to_owned(), name)));
+    outgoing.headers.extend(name.filter(|_| NAMED.contains(&method)).map(|name| ("mcp-name".to_owned(), name)));
     outgoing
 }
 
