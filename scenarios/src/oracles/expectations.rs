@@ -2,9 +2,9 @@
 //!
 //! A polite request that states nothing must succeed, and every request must be answered: a call that
 //! hangs while another user's is parked upstream is how a hub that serializes its users shows.
-//! Refusals are judged in [`super::refusal`].
+//! Refusals are judged in [`super::refusal`]; what is counted stands in `numbers`.
 
-use super::{Finding, Kind, Oracle, Severity, counts, finding::Crossing, marks, rpc};
+use super::{Finding, Kind, Oracle, Severity, marks, rpc};
 use crate::{
     scenario::{
         canary,
@@ -12,7 +12,7 @@ use crate::{
         source::Spanned,
     },
     trace::{
-        Exchange, Index, Sharing,
+        Exchange, Index,
         event::Outcome,
         index::{Answer, Message},
     },
@@ -31,10 +31,10 @@ pub fn judge(index: &Index<'_>) -> Vec<Finding> {
 }
 
 /// One step with what came of it.
-struct Promise<'i, 't> {
-    index: &'i Index<'t>,
-    number: usize,
-    step: &'t Step,
+pub(super) struct Promise<'i, 't> {
+    pub(super) index: &'i Index<'t>,
+    pub(super) number: usize,
+    pub(super) step: &'t Step,
     outcome: &'t Outcome,
 }
 
@@ -89,20 +89,20 @@ impl<'i, 't> Promise<'i, 't> {
         Some(Finding { span: Some(expectation.span), ..finding })
     }
 
-    fn exchange(&self) -> Option<Exchange> {
+    pub(super) fn exchange(&self) -> Option<Exchange> {
         self.index.exchange_of(self.number)
     }
 
-    fn message(&self) -> Option<&'i Message<'t>> {
+    pub(super) fn message(&self) -> Option<&'i Message<'t>> {
         self.index.message_of(self.exchange()?)
     }
 
     /// Who expects it: the actor of the answer, for headlines.
-    fn actor(&self) -> String {
+    pub(super) fn actor(&self) -> String {
         self.message().map_or_else(|| "the harness".into(), |message| message.actor.to_string())
     }
 
-    fn finding(&self, kind: Kind, headline: String) -> Finding {
+    pub(super) fn finding(&self, kind: Kind, headline: String) -> Finding {
         let at = self.message().and_then(|m| m.answer).map(|answer| answer.at);
         let at = at.or_else(|| self.index.step_ends.get(&self.number).copied()).unwrap_or_default();
         Finding::new(Oracle::Expectation, kind, self.number, at, headline)
@@ -309,41 +309,6 @@ impl<'i, 't> Promise<'i, 't> {
         self.matches(heard.map_or("", |answer| answer.body), wanted)
     }
 
-    fn progress(&self, wanted: u64) -> Option<Finding> {
-        let message = self.message()?;
-        let token = rpc::progress_token(message.body)?;
-        let told = message.answer.map(|answer| rpc::progress(&answer)).unwrap_or_default();
-        let own = told.iter().filter(|of| **of == token).count() as u64;
-        (own != wanted).then(|| {
-            let headline = format!("{} was told of progress {own} times", self.actor());
-            let received = format!("tokens {told:?}");
-            self.finding(Kind::Loss, headline).because(format!("{wanted} times under the token {token}"), received)
-        })
-    }
-
-    fn logs(&self, wanted: u64) -> Option<Finding> {
-        let answer = self.message()?.answer?;
-        let came = rpc::logs(&answer).len() as u64;
-        (came != wanted).then(|| {
-            let kind = if came < wanted { Kind::Loss } else { Kind::Correlation };
-            let headline = format!("{} was told {came} log lines", self.actor());
-            self.finding(kind, headline).because(format!("{wanted} log lines"), rpc::brief(&answer))
-        })
-    }
-
-    fn answers(&self, wanted: u64) -> Option<Finding> {
-        let message = self.message()?;
-        let mut asked = rpc::batch(message.body)?;
-        let responses = message.answer.map(|answer| rpc::responses(&answer)).unwrap_or_default();
-        let mut answered: Vec<_> = responses.iter().filter_map(|response| response.get("id").cloned()).collect();
-        asked.sort_by_key(ToString::to_string);
-        answered.sort_by_key(ToString::to_string);
-        (asked != answered || wanted != answered.len() as u64).then(|| {
-            let headline = format!("{} did not get one answer for each request of a batch", self.actor());
-            self.finding(Kind::Correlation, headline).because(format!("ids {asked:?}"), format!("ids {answered:?}"))
-        })
-    }
-
     fn status(&self, wanted: u16) -> Option<Finding> {
         let answer: Option<Answer<'_>> = self.message().and_then(|m| m.answer);
         let got = answer.map(|a| a.status);
@@ -382,81 +347,7 @@ impl<'i, 't> Promise<'i, 't> {
         })
     }
 
-    /// How often the request came to its upstream.
-    fn reached(&self, wanted: u64) -> Option<Finding> {
-        let exchange = self.exchange()?;
-        let came = u64::try_from(self.index.arrivals_of(exchange).count()).unwrap_or(u64::MAX);
-        (came != wanted).then(|| {
-            let (kind, headline) = match came < wanted {
-                true => (Kind::Correlation, format!("{} was given a kept answer that is none any more", self.actor())),
-                false => (Kind::Loss, format!("what was kept for {} is not there any more", self.actor())),
-            };
-            self.finding(kind, headline).because(format!("{wanted} requests upstream"), format!("{came}"))
-        })
-    }
-
-    fn sessions(&self, opened: Option<u64>, open: Option<u64>) -> Option<Finding> {
-        let Action::Census { upstream } = &self.step.action else { return None };
-        let seen = counts::sessions(self.index, upstream, self.index.step_ends.get(&self.number).copied());
-        if let Some(wanted) = opened.filter(|wanted| *wanted != seen.opened) {
-            let (kind, headline) = if seen.opened < wanted {
-                (Kind::Leak, format!("`{upstream}` saw fewer sessions than there are owners"))
-            } else {
-                (Kind::Loss, format!("`{upstream}` saw more sessions than there are owners"))
-            };
-            let finding = self.finding(kind, headline);
-            // Fewer sessions than owners is what a target that lets them share has declared.
-            let declared = kind == Kind::Leak && self.index.facts.sharing != Sharing::PerSession;
-            let severity = if declared { Severity::Warning } else { Severity::Failure };
-            let finding = Finding { severity, ..finding };
-            return Some(finding.because(format!("{wanted} opened"), format!("{} opened", seen.opened)));
-        }
-        let wanted = open.filter(|wanted| *wanted != seen.open)?;
-        let (kind, headline) = if seen.open > wanted {
-            (Kind::Leak, format!("a session of `{upstream}` outlived its owner"))
-        } else {
-            (Kind::Loss, format!("a session of `{upstream}` was closed under its owner"))
-        };
-        Some(self.finding(kind, headline).because(format!("{wanted} open"), format!("{} open", seen.open)))
-    }
-
-    fn executed(&self, wanted: u64) -> Option<Finding> {
-        let exchange = self.exchange()?;
-        let ran: u64 = self.index.arrivals_of(exchange).map(|arrival| arrival.executed).sum();
-        (ran != wanted).then(|| {
-            let kind = if ran > wanted { Kind::Correlation } else { Kind::Loss };
-            let headline = format!("a call of {} ran {ran} times", self.actor());
-            self.finding(kind, headline).because(format!("{wanted} executions"), format!("{ran}"))
-        })
-    }
-
-    fn canceled(&self, wanted: u64) -> Option<Finding> {
-        let (Action::Cancel(label) | Action::Drop(label)) = &self.step.action else { return None };
-        let call = self.held_exchange(&label.value)?;
-        let own = counts::cancels_of(self.index, call);
-        (own != wanted).then(|| {
-            let what = if matches!(self.step.action, Action::Drop(_)) { "leaving" } else { "cancel" };
-            let caller = self.index.message_of(call).map_or_else(|| self.actor(), |message| message.actor.to_string());
-            let headline = format!("{caller}'s {what} reached the upstream {own} times as a cancel of that call");
-            let mut finding =
-                self.finding(Kind::Correlation, headline).because(format!("{wanted} cancels of it"), format!("{own}"));
-            finding.crossing = self.struck_by(call);
-            finding
-        })
-    }
-
-    /// The call that a cancel hit instead of its own.
-    fn struck_by(&self, call: Exchange) -> Option<Crossing> {
-        let owner = self.index.message_of(call)?.actor.to_string();
-        let victim = self
-            .index
-            .messages
-            .values()
-            .find(|message| message.exchange != call && counts::cancels_of(self.index, message.exchange) > 0)?;
-        Some(Crossing { what: "a cancel".into(), owner, reached: victim.actor.to_string() })
-    }
-
-    fn held_exchange(&self, label: &str) -> Option<Exchange> {
+    pub(super) fn held_exchange(&self, label: &str) -> Option<Exchange> {
         let step = self.index.facts.scenario.steps.iter().position(|step| {
             matches!(&step.action, Action::Request(request) if request.label().is_some_and(|own| own.value == label))
         })?;

@@ -6,7 +6,7 @@
 //!
 //! Read in this order:
 //! - [`finding`]: what an oracle says.
-//! - [`expectations`]: what the file says must come.
+//! - [`expectations`]: what the file says must come; `numbers`: how often.
 //! - [`leak`]: nobody receives another's mark.
 //! - [`secrets`]: nobody is told a secret, in an answer or in a log.
 //! - [`identity`]: every upstream request carries its caller's credential, and nothing of the hub's.
@@ -42,6 +42,7 @@ pub mod listening;
 pub mod marks;
 pub mod mirrored;
 pub mod noninterference;
+mod numbers;
 pub mod observed;
 pub mod refusal;
 mod rounds;

@@ -7,13 +7,14 @@
 //! - [`facts`]: what was declared before the first byte: users, keys, credentials, sharing level.
 //! - [`event`]: what happened.
 //! - [`recorder`]: how the engine and the fakes write it down.
-//! - [`index`]: the questions that oracles ask of it: whose call, whose session, whose mark.
+//! - [`index`]: the questions that oracles ask of it: whose call, whose session, whose mark. `parts`: what it is made of.
 //! - [`sight`]: finding marks in bytes, however they are encoded.
 //! - [`stored`]: a trace in a file, and back.
 
 pub mod event;
 pub mod facts;
 pub mod index;
+mod parts;
 pub mod recorder;
 pub mod sight;
 pub mod stored;

@@ -1,13 +1,13 @@
 //! From the text of a target file to its model. Every problem is told in one go, each with its line.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::OnceLock, time::Duration};
 
 use globset::Glob;
 use rustix::process::Signal;
 
 use super::{
     fill::placeholders,
-    model::{HubFile, Life, Naming, Program, Provisioning, Reach, Ready, Start, TargetFile, Template, Written},
+    model::{HubFile, Life, Naming, Program, Provisioning, Reach, Ready, Start, TargetFile},
     words,
 };
 use crate::{
@@ -197,81 +197,6 @@ impl Loading<'_, '_> {
             self.wrong(node.span, "T005", "no HTTP status", "write a number from 100 to 599");
         }
         status
-    }
-
-    fn files(&mut self, node: &Node) -> Vec<Written> {
-        let Value::List(items) = &node.value else {
-            self.wrong(
-                node.span,
-                "S002",
-                format!("`files` must be a list, and this is {}", node.value.name()),
-                "begin with `- to: name`",
-            );
-            return Vec::new();
-        };
-        items.iter().filter_map(|item| self.written(item)).collect()
-    }
-
-    fn written(&mut self, node: &Node) -> Option<Written> {
-        let mut fields = self.lowering.map(node, "a file")?;
-        let to = self.lowering.required(&mut fields, "to", "a file").and_then(|node| self.lowering.text(node, "`to`"));
-        let to = to?;
-        if Path::new(&to.value).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
-            self.wrong(
-                to.span,
-                "T006",
-                "a file is written below `{dir}`",
-                "write a plain name, for example `hub.json`",
-            );
-        }
-        let template = match (fields.take("template"), fields.take("text")) {
-            (Some(node), None) => self.template_file(&to.value, node),
-            (None, Some(node)) => self.template(&to.value, node),
-            _ => {
-                self.wrong(
-                    node.span,
-                    "T007",
-                    "a file has `template` or `text`",
-                    "add `template: file.json.j2` beside `to`",
-                );
-                None
-            }
-        };
-        self.lowering.finish(&fields, "a file");
-        Some(Written { to: to.value, template: template? })
-    }
-
-    /// A template in a file beside the target file.
-    fn template_file(&mut self, name: &str, node: &Node) -> Option<Template> {
-        let path = self.lowering.text(node, "`template`")?;
-        let file = self.folder.join(&path.value);
-        match fs::read_to_string(&file) {
-            Ok(text) => {
-                let source = Source { path: file.display().to_string().into(), text: text.into() };
-                self.checked(Template { name: name.to_owned(), source })
-            }
-            Err(error) => {
-                self.wrong(path.span, "T008", format!("{}: {error}", file.display()), "name a file beside this one");
-                None
-            }
-        }
-    }
-
-    /// A template in the target file itself.
-    pub(super) fn template(&mut self, name: &str, node: &Node) -> Option<Template> {
-        let text = self.lowering.text(node, "a template")?;
-        let path = format!("{}, text of {name}", self.lowering.source.path);
-        self.checked(Template { name: name.to_owned(), source: Source { path: path.into(), text: text.value.into() } })
-    }
-
-    fn checked(&mut self, template: Template) -> Option<Template> {
-        match template.check() {
-            Ok(()) => Some(template),
-            Err(told) => {
-                self.lowering.found.push(*told);
-                None
-            }
-        }
     }
 
     fn reach(&mut self, node: &Node) -> Option<Reach> {

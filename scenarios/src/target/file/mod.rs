@@ -3,9 +3,10 @@
 //! - [`model`]: what a file says, after loading.
 //! - [`words`]: which words stand where; the documentation and the schema are made from them.
 //! - [`mod@load`]: from text to model, every problem told with its line. [`steps`]: the requests and commands in it;
-//!   [`server`]: the roles and accounts of a server.
+//!   [`mod@files`]: the files that it writes; [`server`]: the roles and accounts of a server.
 //! - [`mod@fill`]: `{port}` and the like in single lines. [`template`]: whole files and bodies.
 
+mod files;
 pub mod fill;
 mod load;
 pub mod model;
