@@ -28,7 +28,7 @@ pub struct Seat {
 impl Seat {
     /// The user with this number. No two kinds have a session in common.
     pub fn new(kind: &str, number: usize) -> Self {
-        let caller = Caller::new(&format!("user-{number:06}").into(), "laptop");
+        let caller = Caller::new(&format!("user-{number:06}").into(), "laptop", &Arc::default());
         // As long as real ones are.
         Self { caller, life: Life::begin(format!("{kind} {number:036}").into()) }
     }

@@ -1,6 +1,6 @@
 //! The hub: its configuration, its tables, and what all layers ask of it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
@@ -10,13 +10,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::Owner,
-    config::{Config, Credentials, Secret, Server},
+    config::{Config, Credentials, People, Secret, Server},
     downstream::Session,
     environment::Environment,
     era::{Era, Level as LogLevel},
     identity::Caller,
     isolation::{
-        Account, Backlog, Isolation, Place, Rule, Scoped, Serial, Slots,
+        Account, Backlog, Barred, Current, Isolation, Place, Rule, Scoped, Serial, Slots,
         table::{
             BridgedSessions, ChildProcesses, InFlight, ListCache, LogLevels, ProgressTokens, PublicCache, ReadCache,
             ReplayEvents, RequestIds, RequestSlots, RequestStates, ResourceOwners, ResourceSubscriptions,
@@ -33,7 +33,11 @@ use crate::{
 
 /// A hub, ready to be served.
 pub struct Hub {
+    /// Without its people, who change.
     pub(crate) config: Config,
+    pub(crate) people: Current<People>,
+    /// Lets one change of them through at a time.
+    pub(crate) changes: Semaphore,
     pub(crate) environment: Environment,
     pub(crate) isolation: Isolation,
     pub(crate) client: Client,
@@ -61,7 +65,7 @@ pub struct Hub {
     pub(crate) session_slots: Scoped<SessionSlots, Slots>,
     pub(crate) request_slots: Scoped<RequestSlots, Slots>,
     pub(crate) upstream_slots: Scoped<UpstreamSlots, Slots>,
-    upstream_credentials: Scoped<UpstreamCredentials, Acting>,
+    pub(crate) upstream_credentials: Scoped<UpstreamCredentials, Acting>,
     /// Numbers calls over the whole process, for the log and as the narrowest scope.
     pub(crate) calls: Serial,
     /// Numbers sessions; only ever shown while `unguessable-session-ids` is switched off.
@@ -130,7 +134,7 @@ impl Hub {
         Self::build(config, environment, isolation)
     }
 
-    fn build(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Self>, HubError> {
+    fn build(mut config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Self>, HubError> {
         if !isolation.is_strict() {
             if !config.listen.ip().is_loopback() {
                 return Err(HubError::DefectInPublic(config.listen));
@@ -141,6 +145,8 @@ impl Hub {
         environment.random.fill(&mut pepper).map_err(HubError::Random)?;
         let sealer = Sealer::new(environment.random.as_ref()).map_err(HubError::Random)?;
         Ok(Arc::new(Self {
+            people: Current::new(mem::take(&mut config.people)),
+            changes: Semaphore::new(1),
             sealer,
             client: Client::new(environment.connector.clone(), config.limits.connect_timeout),
             sessions: Scoped::new(&isolation),
@@ -198,9 +204,11 @@ impl Hub {
     /// Whom the hub acts as for a caller.
     pub(crate) async fn acting(&self, caller: &Caller, route: &Arc<str>) -> Result<Acting, Fault> {
         let place = self.place(caller, route);
-        let found =
-            self.upstream_credentials.get_or_insert_with(&place, route.clone(), || self.configured(caller, route));
-        let acting = found.await?;
+        let configured = || self.configured(caller, route);
+        let acting = match self.upstream_credentials.get_or_insert_with(&place, route.clone(), configured).await {
+            Err(Barred::Ended) => configured(), // To end what was begun as them.
+            found => found?,
+        };
         if acting.linked { Ok(acting) } else { Err(Fault::NotLinked) }
     }
 
@@ -210,8 +218,7 @@ impl Hub {
             Credentials::None => Acting::with(None, true),
             Credentials::Shared => Acting::with(server.service_credential.clone(), false),
             Credentials::PerUser => {
-                let own =
-                    self.config.users.get(&caller.principal).and_then(|user| user.credentials.get(route)).cloned();
+                let own = caller.user.credentials.get(route).cloned();
                 let lent =
                     server.service_credential.clone().filter(|_| !self.isolation.keeps(Rule::NoFallbackCredential));
                 Acting::with(own.or(lent), false)

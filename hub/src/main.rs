@@ -8,11 +8,13 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    task::Poll,
     thread,
 };
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use futures_util::{Stream, StreamExt, stream};
 use hub::{Config, Environment, Hub, HubError, Lanes, isolation::page};
 use mimalloc::MiMalloc;
 use sha2::{Digest, Sha256};
@@ -90,7 +92,7 @@ fn main() -> ExitCode {
         Command::Check { config } => done(
             2,
             read(&config).and_then(|config| {
-                print(&format!("{} servers, {} users: fine", config.servers.len(), config.users.len()))
+                print(&format!("{} servers, {} users: fine", config.servers.len(), config.people.users.len()))
             }),
         ),
         Command::HashKey => done(2, hash_key()),
@@ -142,9 +144,42 @@ async fn listen(serve: &Serve, config: Config, lanes: &Lanes) -> anyhow::Result<
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is the port in use? `listen: 127.0.0.1:0` takes a free one")
     })?;
+    let changing = tokio::spawn(change_people(hangups(), serve.config.clone(), hub.clone()));
     announce(&listener)?;
     hub::serve_in(lanes, listener, hub, stop()).stopped().await;
+    changing.abort();
     Ok(())
+}
+
+/// Every SIGHUP from now on; before, one would end the hub.
+#[cfg(unix)]
+fn hangups() -> impl Stream<Item = ()> + Unpin + Send {
+    let listening = signal::unix::signal(signal::unix::SignalKind::hangup());
+    if let Err(error) = &listening {
+        tracing::warn!(%error, "users cannot be changed without a restart");
+    }
+    let mut listening = listening.ok();
+    stream::poll_fn(move |context| match &mut listening {
+        Some(listening) => listening.poll_recv(context),
+        None => Poll::Ready(None),
+    })
+}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+fn hangups() -> impl Stream<Item = ()> + Unpin + Send {
+    stream::empty()
+}
+
+/// Reads the configuration again each time that it is asked to, for who may come. One that is not good changes nothing.
+#[expect(clippy::print_stderr, reason = "standard error is where a person reads, whatever the log filter says")]
+async fn change_people(mut asked: impl Stream<Item = ()> + Unpin, path: PathBuf, hub: Arc<Hub>) {
+    while asked.next().await.is_some() {
+        match read(&path) {
+            Ok(config) => eprintln!("hub: {}", hub.change_people(config).await),
+            Err(error) => eprintln!("hub: {error:#}\nhub: nothing was changed"),
+        }
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a person reads, whatever the log filter says")]

@@ -112,7 +112,7 @@ impl Merged<'_> {
         let (server, bare) = names::split(&name).ok_or_else(unknown)?;
         let server = self.server(server).ok_or_else(unknown)?;
         let hub = &self.visit.hub;
-        if method == "tools/call" && !rights::may_call(hub, &self.visit.caller.principal, &server, || bare.to_owned()) {
+        if method == "tools/call" && !rights::may_call(hub, &self.visit.caller, &server, || bare.to_owned()) {
             return Err(unknown());
         }
         self.forward(&server, &message.with_part(raw, &json!(bare).to_string()), id).await

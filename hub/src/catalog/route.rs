@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, User};
 
 /// The path of everything, and the start of all others.
 const ROOT: &str = "/mcp";
@@ -27,8 +27,8 @@ pub(crate) enum Reach {
 }
 
 /// The route of a path, if it is one and this user may use anything of it.
-pub(crate) fn find(config: &Config, principal: &str, path: &str) -> Option<Route> {
-    let may = |server: &Arc<str>| may_use(config, principal, server);
+pub(crate) fn find(config: &Config, user: &User, path: &str) -> Option<Route> {
+    let may = |server: &Arc<str>| user.may_use(server);
     let merged = |name: Arc<str>, servers: Vec<Arc<str>>| {
         let reach = Reach::Merged(servers);
         Some(Route { name, reach }).filter(|route| !matches!(&route.reach, Reach::Merged(none) if none.is_empty()))
@@ -42,9 +42,4 @@ pub(crate) fn find(config: &Config, principal: &str, path: &str) -> Option<Route
     }
     let (server, _) = config.servers.get_key_value(name)?;
     may(server).then(|| Route { name: server.clone(), reach: Reach::Server(server.clone()) })
-}
-
-fn may_use(config: &Config, principal: &str, server: &str) -> bool {
-    let user = config.users.get(principal);
-    user.is_some_and(|user| user.servers.as_ref().is_none_or(|servers| servers.iter().any(|name| **name == *server)))
 }

@@ -11,7 +11,7 @@ use std::{
 use foldhash::HashMap;
 use http::HeaderValue;
 
-use super::{Config, Credentials, Hints, Key, Limits, Secret, Server, SpokenTo, User, file, reach};
+use super::{Config, Credentials, Hints, Key, Limits, People, Secret, Server, SpokenTo, User, file, reach};
 use crate::identity::Caller;
 
 /// No answer is given again for longer than this: a right that was taken away must be felt soon.
@@ -94,14 +94,14 @@ impl Problems {
             .filter_map(|(name, server)| Some((name.as_str().into(), self.server(&name, server)?)));
         let servers = servers.collect();
         let groups = self.groups(file.groups, &names);
-        let users: BTreeMap<Arc<str>, User> =
-            file.users.into_iter().map(|(name, user)| (name.as_str().into(), self.user(&name, user, &names))).collect();
+        let users = file.users.into_iter();
+        let users =
+            users.map(|(name, user)| (name.as_str().into(), Arc::new(self.user(&name, user, &names)))).collect();
         let holders = self.holders(&users);
-        let limits = self.limits(&file.limits);
         let restricted = names.iter().filter(|name| users.values().any(|user| user.is_restricted_at(name)));
         let restricted = restricted.cloned().collect();
-        let users = users.into_iter().collect();
-        Some(Config { listen: listen.ok()?, servers, groups, users, limits, holders, restricted })
+        let limits = self.limits(&file.limits);
+        Some(Config { listen: listen.ok()?, servers, groups, limits, people: People { users, holders, restricted } })
     }
 
     fn server(&mut self, name: &str, server: file::Server) -> Option<Server> {
@@ -246,11 +246,11 @@ impl Problems {
     }
 
     /// Who holds each key. One that two users hold would make one of them the other.
-    fn holders(&mut self, users: &BTreeMap<Arc<str>, User>) -> HashMap<[u8; 32], Caller> {
+    fn holders(&mut self, users: &BTreeMap<Arc<str>, Arc<User>>) -> HashMap<[u8; 32], Caller> {
         let mut holders = HashMap::default();
         for (name, user) in users {
             for key in &user.keys {
-                let caller = Caller::new(name, &key.id);
+                let caller = Caller::new(name, &key.id, user);
                 if let Some(other) = holders.insert(key.sha256, caller) {
                     let place = format!("users.{name}");
                     self.add(&place, format_args!("key `{}` is a key of {} too", key.id, other.principal));

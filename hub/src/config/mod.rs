@@ -13,5 +13,5 @@ mod secret;
 
 pub use limits::Limits;
 pub use load::ConfigError;
-pub use model::{Command, Config, Credentials, Endpoint, Hints, Key, Reached, Server, SpokenTo, User};
+pub use model::{Command, Config, Credentials, Endpoint, Hints, Key, People, Reached, Server, SpokenTo, User};
 pub use secret::Secret;

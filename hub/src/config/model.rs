@@ -22,10 +22,17 @@ pub struct Config {
     pub servers: BTreeMap<Arc<str>, Server>,
     /// Servers that are offered as one, by the name of their route. No group has a server's name.
     pub groups: BTreeMap<Arc<str>, Vec<Arc<str>>>,
-    /// The users, by name.
-    pub users: HashMap<Arc<str>, User>,
     /// The limits.
     pub limits: Limits,
+    /// Who may come. Of all this it alone can change while the hub runs.
+    pub people: People,
+}
+
+/// Who may come, and what they may use.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    /// The users, by name.
+    pub users: BTreeMap<Arc<str>, Arc<User>>,
     /// Who holds a key, by its SHA-256: what a request shows is looked up, not compared with every key there is.
     pub(crate) holders: HashMap<[u8; 32], Caller>,
     /// Servers of which somebody may not use everything.
@@ -33,7 +40,7 @@ pub struct Config {
 }
 
 /// One upstream server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// How it is reached.
     pub reached: Reached,
@@ -59,7 +66,7 @@ pub struct Hints {
 }
 
 /// How a server is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reached {
     /// By HTTP.
     Http(Endpoint),
@@ -68,7 +75,7 @@ pub enum Reached {
 }
 
 /// A server that is reached by HTTP.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its MCP endpoint.
     pub uri: Uri,
@@ -81,7 +88,7 @@ pub struct Endpoint {
 }
 
 /// A server that is started anew for each owner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The program and its arguments; there is at least the program.
     pub words: Vec<String>,
@@ -114,7 +121,7 @@ pub enum Credentials {
 }
 
 /// One user.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct User {
     /// Their keys.
     pub keys: Vec<Key>,
@@ -136,16 +143,33 @@ pub struct Key {
 }
 
 impl Config {
-    /// Whether everybody may use all that a server has.
-    pub(crate) fn is_for_all(&self, server: &str) -> bool {
-        !self.restricted.contains(server)
+    /// What of this differs from another and cannot change while the hub runs, as it is called in the file.
+    pub(crate) fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let Self { listen, servers, groups, limits, people: _ } = self;
+        let parts = [
+            ("listen", *listen == other.listen),
+            ("servers", *servers == other.servers),
+            ("groups", *groups == other.groups),
+            ("limits", *limits == other.limits),
+        ];
+        parts.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
     }
 }
 
 impl User {
     /// Whether there is something of a server that this user may not use.
     pub(crate) fn is_restricted_at(&self, server: &str) -> bool {
-        let elsewhere = self.servers.as_ref().is_some_and(|servers| !servers.iter().any(|name| **name == *server));
-        elsewhere || self.tools.contains_key(server)
+        !self.may_use(server) || self.tools.contains_key(server)
+    }
+
+    /// Whether this user may use a server at all.
+    pub(crate) fn may_use(&self, server: &str) -> bool {
+        self.servers.as_ref().is_none_or(|servers| servers.iter().any(|name| **name == *server))
+    }
+
+    /// Whether another's keys are good for the same.
+    pub(crate) fn may_do_as(&self, other: &Self) -> bool {
+        let Self { keys: _, servers, tools, credentials } = self;
+        *servers == other.servers && *tools == other.tools && *credentials == other.credentials
     }
 }

@@ -105,7 +105,7 @@ pub(super) async fn open(
         None => hub.mint_session_id()?,
     };
     let session = Arc::new(Session {
-        life: Life::begin(id.as_str().into()),
+        life: caller.life.begin_within(id.as_str().into()),
         caller: caller.clone(),
         route: route.name.clone(),
         name: hub.session_name(&caller.principal, &id),
@@ -153,7 +153,7 @@ impl Session {
         let slots = hub.request_slots.get_or_insert_with(&place(hub, caller, route), (), || Slots::new(cap)).await?;
         let slot = slots.take().ok_or(Fault::OverCap)?;
         Ok(Arc::new(Self {
-            life: Life::begin(format!("request {}", hub.calls.next()).into()),
+            life: caller.life.begin_within(format!("request {}", hub.calls.next()).into()),
             caller: caller.clone(),
             route: route.name.clone(),
             name: hub.session_name(&caller.principal, &format!("{}\n{}", caller.credential, route.name)),
@@ -207,7 +207,7 @@ pub(crate) async fn bridged(visit: &Visit, bridge: Bridge) -> Result<Arc<Session
     let slot = slots.take().ok_or(Fault::OverCap)?;
     let id = hub.mint_session_id()?;
     Ok(Arc::new(Session {
-        life: Life::begin(id.as_str().into()),
+        life: caller.life.begin_within(id.as_str().into()),
         caller: caller.clone(),
         route: moment.route.clone(),
         name: hub.session_name(&caller.principal, &id),

@@ -191,7 +191,7 @@ async fn direct(
 ) -> Result<Reply, Refused> {
     if method == "tools/call" {
         let name = || message.string_param("name").map(|(_, name)| name).unwrap_or_default();
-        if !rights::may_call(&visit.hub, &visit.caller.principal, server, name) {
+        if !rights::may_call(&visit.hub, &visit.caller, server, name) {
             let text = format!("there is no `{}` here, or you may not use it", name());
             return Ok(Reply::Whole(answers::error_text(raw_id(message), -32602, &text, None)));
         }

@@ -16,12 +16,11 @@ use crate::{
 /// Begins to listen and answers with the stream, or with why there is none.
 pub(super) async fn open(visit: &Visit, route: &Route, message: &Message<'_>) -> Response<Body> {
     let raw_id = message.raw_id().unwrap_or("null");
-    let stopping = visit.hub.stopping.clone();
     let server = match &route.reach {
         Reach::Server(server) => server,
         Reach::Merged(servers) => {
             let told = catalog::listen(visit, servers, message).await;
-            return streamed(told.take_until(stopping.cancelled_owned()));
+            return streamed(told.take_until(over(visit)));
         }
     };
     let heard = match visit.towards(server).await {
@@ -32,8 +31,20 @@ pub(super) async fn open(visit: &Visit, route: &Route, message: &Message<'_>) ->
         Ok(Heard::Refused(text)) => whole(text),
         Ok(Heard::Stream(ear)) => {
             let told = stream::unfold(ear, |mut ear| async move { Some((ear.next().await?, ear)) });
-            streamed(told.take_until(stopping.cancelled_owned()))
+            streamed(told.take_until(over(visit)))
         }
         Err(fault) => whole(visit.to(server).phrase(raw_id, &fault).await),
     }
+}
+
+/// Resolves when nothing more is told to whoever listens, though they are still there: the hub stops, or their key was
+/// taken away.
+fn over(visit: &Visit) -> impl Future<Output = ()> + Send + use<> {
+    let (stopping, session) = (visit.hub.stopping.clone(), visit.session.clone());
+    Box::pin(async move {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = session.life.ended() => {}
+        }
+    })
 }

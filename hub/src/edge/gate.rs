@@ -45,6 +45,9 @@ pub(super) async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Respons
                     );
                 }
             };
+            if caller.life.has_ended() {
+                return answers::unauthorized(BAD_KEY); // It was taken away while the body came.
+            }
             let Parts { method, headers, .. } = parts;
             downstream::handle(Checked { hub, caller, route, method, headers, body }).await
         }
@@ -58,7 +61,7 @@ fn check(hub: &Hub, parts: &Parts) -> Result<(Caller, Route), Box<Response<Body>
         return Err(Box::new(answers::error(StatusCode::FORBIDDEN, "null", -32000, text)));
     }
     let caller = authenticate(hub, &parts.headers).map_err(|challenge| Box::new(answers::unauthorized(challenge)))?;
-    let route = catalog::find(&hub.config, &caller.principal, parts.uri.path());
+    let route = catalog::find(&hub.config, &caller.user, parts.uri.path());
     Ok((caller, route.ok_or_else(|| Box::new(answers::unknown_server()))?))
 }
 
@@ -102,7 +105,7 @@ fn authenticate(hub: &Hub, headers: &HeaderMap) -> Result<Caller, &'static str> 
 /// So it need not compare with every key, which would cost each request the more the more users there are.
 fn holder(hub: &Hub, key: &str) -> Option<Caller> {
     let shown: [u8; 32] = Sha256::digest(key).into();
-    hub.config.holders.get(&shown).cloned()
+    hub.holder(&shown)
 }
 
 fn owner_of_session(hub: &Hub, headers: &HeaderMap) -> Option<Caller> {

@@ -1,15 +1,16 @@
-//! The life of a session, as the tables know it: whose it is that they hold, and until when.
+//! The lives of keys and of sessions, as the tables know them: whose it is that they hold, and until when.
 //!
-//! Every place inside a session carries its life. A table asks it under its own lock before it takes anything in, and
-//! is cleared of a session only by who shows that its life has ended. So whatever was put there for a session is either
-//! there when the table is cleared, or is refused: `docs/decisions/0010-nothing-outlives-its-session.md`.
+//! Every place carries the life of its caller's key, and inside a session the session's, which ends with the key's. A
+//! table asks it under its own lock before it takes anything in, and is cleared of a life only by who shows that it has
+//! ended. So whatever was put there for it is either there when the table is cleared, or is refused:
+//! `docs/decisions/0010-nothing-outlives-its-session.md`.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-/// A session among the tables: the owner of what it leaves there. Every place has a copy, so one costs no more than to
-/// be counted.
+/// A key or a session among the tables: the owner of what it leaves there. Every place has a copy, so one costs no more
+/// than to be counted.
 #[derive(Debug, Clone)]
 pub(crate) struct Life(Arc<Inner>);
 
@@ -24,12 +25,17 @@ struct Inner {
 pub(crate) struct Ended(Arc<str>);
 
 impl Life {
-    /// The life of a session with this key, which is one session's in the whole process.
+    /// A life that is known by this, which is one's alone in the whole process.
     pub(crate) fn begin(key: Arc<str>) -> Self {
         Self(Arc::new(Inner { key, ended: CancellationToken::new() }))
     }
 
-    /// The session's key.
+    /// A life within this one, which ends with it if not before.
+    pub(crate) fn begin_within(&self, key: Arc<str>) -> Self {
+        Self(Arc::new(Inner { key, ended: self.0.ended.child_token() }))
+    }
+
+    /// By what it is known.
     pub(crate) fn key(&self) -> &Arc<str> {
         &self.0.key
     }
@@ -52,7 +58,7 @@ impl Life {
 }
 
 impl Ended {
-    /// The key of the session that it was.
+    /// By what it was known.
     pub(super) fn key(&self) -> &Arc<str> {
         &self.0
     }

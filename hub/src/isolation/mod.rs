@@ -9,17 +9,21 @@
 //! - [`table`]: the page: every table, its level, and why.
 //! - [`rule`]: what is not a table and must hold all the same.
 //! - [`policy`]: the levels and rules in force; strict, unless a defect is compiled in and chosen.
-//! - [`scoped`]: the container; [`sync`]: what it is built of; [`opening`]: one opening for all who wait for it.
+//! - [`scoped`]: the container; [`entries`]: what is in it; [`sync`]: its lock; [`opening`]: one opening for all who wait
+//!   for it.
 //! - [`activity`]: how idle a session is; [`slots`]: places under a cap; [`serial`]: numbers in order; [`yields`]: races
 //!   by seed.
-//! - [`parcel`]: something that is taken once; [`idle`]: what is nobody's between two uses.
+//! - [`parcel`]: something that is taken once; [`idle`]: what is nobody's between two uses; [`current`]: what is replaced
+//!   as a whole.
 //! - [`backlog`]: an event stream to a client, apart from the connection that carries it.
 //! - [`defects`]: deliberate holes, by which the suite shows that its checks can fail.
 //! - [`page`]: all of this as a page that a person reads.
 
 pub mod activity;
 pub mod backlog;
+mod current;
 pub mod defects;
+mod entries;
 mod idle;
 pub mod level;
 pub mod life;
@@ -42,6 +46,7 @@ pub mod yields;
 
 pub(crate) use activity::{Activity, Listening, Work};
 pub(crate) use backlog::{Backlog, Busy, Reader};
+pub(crate) use current::Current;
 pub use defects::{Defect, UnknownIsolation};
 pub(crate) use idle::Idle;
 pub use level::Level;

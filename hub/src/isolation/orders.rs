@@ -11,7 +11,7 @@ use shuttle::{
 };
 
 use super::{
-    Account, Isolation, Level, Life, Place, life, opening, place,
+    Account, Isolation, Level, Life, Place, entries, life, place,
     table::{self, RequestIds, UpstreamSessions},
     yields,
 };
@@ -51,7 +51,7 @@ fn in_many_orders<F: Future<Output = ()> + 'static>(promise: impl Fn() -> F + Se
 
 fn session(name: &str) -> (Life, Place) {
     let life = Life::begin(name.into());
-    let caller = Caller::new(&"alice".into(), "key");
+    let caller = Caller::new(&"alice".into(), "key", &Arc::default());
     let place = Place::of(&caller).towards(&"db".into(), Account::Nobodys).in_session(&life).in_call(1);
     (life, place)
 }

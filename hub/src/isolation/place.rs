@@ -47,8 +47,8 @@ pub(crate) enum Barred {
     /// The place does not say enough.
     #[error("a place without its {0} cannot reach a table of that level")]
     Absent(Level),
-    /// The session of the place has ended, and leaves nothing behind any more.
-    #[error("nothing is taken in for a session that has ended")]
+    /// The session of the place has ended, or the key of its caller, and leaves nothing behind any more.
+    #[error("nothing is taken in for a session or a key that has ended")]
     Ended,
 }
 
@@ -73,13 +73,16 @@ impl Place {
         Self { call: Some(call), ..self }
     }
 
-    /// Who owns what is put somewhere from here: the session, where there is one and its life has not ended. A table
-    /// asks under its lock, or the answer is worth nothing.
-    pub(super) fn owner(&self) -> Result<Option<Arc<str>>, Barred> {
-        match &self.session {
-            Some(session) if session.has_ended() => Err(Barred::Ended),
-            session => Ok(session.as_ref().map(|session| session.key().clone())),
-        }
+    /// Who owns what is put somewhere from here: the session, or the caller's key where there is none, if that life has
+    /// not ended. A table asks under its lock, or the answer is worth nothing.
+    pub(super) fn owner(&self) -> Result<Arc<str>, Barred> {
+        let life = self.session.as_ref().unwrap_or(&self.caller.life);
+        if life.has_ended() { Err(Barred::Ended) } else { Ok(life.key().clone()) }
+    }
+
+    /// The session's key, where it lies in one.
+    pub(super) fn session(&self) -> Option<&Arc<str>> {
+        self.session.as_ref().map(Life::key)
     }
 
     /// The scope of a level that this place lies in.

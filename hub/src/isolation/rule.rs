@@ -38,6 +38,10 @@ macro_rules! rules {
 rules! {
     AuthenticateEveryRequest = "authenticate-every-request",
         "A session id is no credential: every request carries a key, and the key is checked.", "any-valid-token";
+    RefuseRevokedKeys = "refuse-revoked-keys",
+        "A key that was taken away is refused from the next request on.", "revocation-hidden-by-cache";
+    EndWithTheKey = "end-with-the-key",
+        "What was begun with a key ends when the key is taken away, or is good for something else.", "revoke-leaves-connection-open";
     SessionBoundToRoute = "session-bound-to-route",
         "A session id is known on the route that gave it out, and nowhere else.", "session-replayed-on-other-route";
     SameRefusal = "same-refusal",

@@ -8,12 +8,10 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use foldhash::{HashMap, HashMapExt};
-
 use super::{
     Isolation, Level, Place,
+    entries::{Entries, Found},
     life::Ended,
-    opening::{self, Opening},
     place::{Barred, Scope},
     sync::{Mutex, MutexGuard, spawn},
     table::Table,
@@ -28,29 +26,7 @@ pub(crate) struct Scoped<T: Table, V, E = Barred> {
 struct Inner<T: Table, V, E> {
     level: Level,
     yields: Yields,
-    state: Mutex<State<T, V, E>>,
-}
-
-/// Hashed, with a seed that is chance, so that finding an entry takes as long among many as among few; nobody is shown
-/// the order.
-struct State<T: Table, V, E> {
-    entries: HashMap<(Scope, T::Id), Entry<V>>,
-    openings: HashMap<(Scope, T::Id), Begun<V, E>>,
-    generation: u64,
-}
-
-struct Entry<V> {
-    value: V,
-    /// The session that put it there, whatever scope it lies in.
-    owner: Option<Arc<str>>,
-    generation: u64,
-}
-
-/// An opening that has not come to its end.
-struct Begun<V, E> {
-    opening: Opening<V, E>,
-    owner: Option<Arc<str>>,
-    generation: u64,
+    entries: Mutex<Entries<T, V, E>>,
 }
 
 /// The entry exists already.
@@ -60,11 +36,10 @@ pub(crate) struct Taken;
 impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     /// An empty table, as wide as `isolation` says.
     pub(crate) fn new(isolation: &Isolation) -> Self {
-        let state = State { entries: HashMap::new(), openings: HashMap::new(), generation: 0 };
         let inner = Inner {
             level: isolation.level(&T::SHEET),
             yields: Yields::new(isolation, T::SHEET.name),
-            state: Mutex::new(state),
+            entries: Mutex::new(Entries::new()),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -73,7 +48,7 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     pub(crate) async fn get(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Barred> {
         let key = self.key(place, id)?;
         self.inner.yields.point().await;
-        Ok(self.inner.lock().entries.get(&key).map(|entry| entry.value.clone()))
+        Ok(self.inner.lock().get(&key).map(|entry| entry.value.clone()))
     }
 
     /// Puts an entry there, over one that may be there already.
@@ -101,11 +76,11 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     ) -> Result<Result<Held<T, V, E>, Taken>, Barred> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
-        let mut state = self.inner.lock();
-        if state.entries.contains_key(&key) {
+        let mut entries = self.inner.lock();
+        if entries.get(&key).is_some() {
             return Ok(Err(Taken));
         }
-        let generation = state.put(&key, place, value)?;
+        let generation = entries.put(&key, place, value)?;
         Ok(Ok(Held { inner: self.inner.clone(), key, generation }))
     }
 
@@ -118,12 +93,12 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     ) -> Result<V, Barred> {
         let key = self.key(place, &id)?;
         self.inner.yields.point().await;
-        let mut state = self.inner.lock();
-        if let Some(entry) = state.entries.get(&key) {
+        let mut entries = self.inner.lock();
+        if let Some(entry) = entries.get(&key) {
             return Ok(entry.value.clone());
         }
         let value = make();
-        state.put(&key, place, value.clone())?;
+        entries.put(&key, place, value.clone())?;
         Ok(value)
     }
 
@@ -131,7 +106,7 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
     pub(crate) async fn remove(&self, place: &Place, id: &T::Id) -> Result<Option<V>, Barred> {
         let key = self.key(place, id)?;
         self.inner.yields.point().await;
-        Ok(self.inner.lock().entries.remove(&key).map(|entry| entry.value))
+        Ok(self.inner.lock().take(&key))
     }
 
     /// Takes an entry out if it is still the one that is meant, and not one that has taken its place.
@@ -146,14 +121,11 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         Ok(self.inner.lock().take_if(&key, |entry| meant(&entry.value)))
     }
 
-    /// Takes out everything that this session put here, whatever scope it lies in, and nothing comes after: its life
-    /// has ended. What it is opening is disowned: it goes to the `abandon` of its opener.
+    /// Takes out everything that this life put here, whatever scope it lies in, oldest first, and nothing comes after: it
+    /// has ended. What is being opened for it is disowned: it goes to the `abandon` of its opener.
     pub(crate) async fn evict(&self, ended: &Ended) -> Vec<V> {
         self.inner.yields.point().await;
-        let owner = Some(ended.key());
-        let mut state = self.inner.lock();
-        state.openings.retain(|_, begun| begun.owner.as_ref() != owner);
-        state.take_where(|_, entry_owner| entry_owner == owner)
+        self.inner.lock().take_owned(ended.key())
     }
 
     /// Takes out every entry of this name, whoever's it is.
@@ -162,53 +134,40 @@ impl<T: Table, V: Clone, E> Scoped<T, V, E> {
         self.inner.lock().take_where(|name, _| name == id)
     }
 
-    /// What this session put here, oldest first.
+    /// What this life put here, oldest first.
     pub(crate) fn owned_by(&self, owner: &Arc<str>) -> Vec<V> {
-        let state = self.inner.lock();
-        let mut owned: Vec<_> = state.entries.values().filter(|entry| entry.owner.as_ref() == Some(owner)).collect();
-        owned.sort_by_key(|entry| entry.generation);
-        owned.into_iter().map(|entry| entry.value.clone()).collect()
+        self.inner.lock().owned_by(owner).map(|entry| entry.value.clone()).collect()
     }
 
     /// Everything in the scope of `place`, oldest first.
     pub(crate) async fn in_scope(&self, place: &Place) -> Result<Vec<V>, Barred> {
         let scope = place.at(self.inner.level)?;
         self.inner.yields.point().await;
-        let state = self.inner.lock();
-        let mut all: Vec<_> =
-            state.entries.iter().filter(|((of, _), _)| *of == scope).map(|(_, entry)| entry).collect();
-        all.sort_by_key(|entry| entry.generation);
-        Ok(all.into_iter().map(|entry| entry.value.clone()).collect())
+        let entries = self.inner.lock();
+        if self.inner.level == Level::Session {
+            // What is in a session's scope, that session put there: there is no need to look at any other's.
+            return Ok(place
+                .session()
+                .map_or_else(Vec::new, |owner| entries.owned_by(owner).map(|entry| entry.value.clone()).collect()));
+        }
+        Ok(entries.sorted(|of, _| *of == scope))
     }
 
     /// Everything, oldest first: for a sweeper, which acts for nobody and hands nothing to anybody.
     pub(crate) fn everything(&self) -> Vec<V> {
-        let state = self.inner.lock();
-        let mut all: Vec<_> = state.entries.values().collect();
-        all.sort_by_key(|entry| entry.generation);
-        all.into_iter().map(|entry| entry.value.clone()).collect()
+        self.inner.lock().sorted(|_, _| true)
     }
 
     /// Throws away every entry of which this holds, whoever it belongs to: for what has grown old.
     pub(crate) fn discard(&self, old: impl Fn(&T::Id, &V) -> bool) {
-        self.inner.lock().entries.retain(|(_, id), entry| !old(id, &entry.value));
+        let discarded = self.inner.lock().take_where(|id, value| old(id, value));
+        drop(discarded); // The lock was given back before.
     }
 
     /// Throws away the oldest of those entries that weigh something until there are no more of them than `most`, and they
     /// weigh no more than `heaviest` together.
     pub(crate) fn shed(&self, weigh: impl Fn(&V) -> Option<usize>, most: usize, heaviest: usize) {
-        let mut state = self.inner.lock();
-        let weighed = state.entries.iter();
-        let mut weighed: Vec<_> =
-            weighed.filter_map(|(key, entry)| Some((entry.generation, weigh(&entry.value)?, key.clone()))).collect();
-        weighed.sort_unstable_by_key(|(generation, ..)| std::cmp::Reverse(*generation));
-        let mut together = 0;
-        for (number, (_, weight, key)) in weighed.into_iter().enumerate() {
-            together += weight;
-            if number >= most || together > heaviest {
-                state.entries.remove(&key);
-            }
-        }
+        self.inner.lock().shed(weigh, most, heaviest);
     }
 
     fn key(&self, place: &Place, id: &T::Id) -> Result<(Scope, T::Id), Barred> {
@@ -278,11 +237,7 @@ impl<T: Table, V, E> Held<T, V, E> {
 
     /// Leaves the entry with this in it, if it is still there: what took its place, or took it away, is not overruled.
     pub(crate) fn fill(mut self, value: V) {
-        let mut state = self.inner.lock();
-        if let Some(entry) = state.entries.get_mut(&self.key).filter(|entry| entry.generation == self.generation) {
-            entry.value = value;
-        }
-        drop(state);
+        self.inner.lock().fill(&self.key, self.generation, value);
         self.generation = 0;
     }
 }
@@ -311,8 +266,8 @@ struct OpeningTask<T: Table, V, E> {
 impl<T: Table, V: Clone, E> OpeningTask<T, V, E> {
     /// Puts the entry there, or gives it back where its owner has ended meanwhile.
     fn keep(&self, place: &Place, value: V) -> Result<V, V> {
-        let mut state = self.inner.lock();
-        if !state.is_opening(&self.key, self.generation) || state.put(&self.key, place, value.clone()).is_err() {
+        let mut entries = self.inner.lock();
+        if !entries.is_opening(&self.key, self.generation) || entries.put(&self.key, place, value.clone()).is_err() {
             return Err(value);
         }
         Ok(value)
@@ -321,10 +276,7 @@ impl<T: Table, V: Clone, E> OpeningTask<T, V, E> {
 
 impl<T: Table, V, E> Drop for OpeningTask<T, V, E> {
     fn drop(&mut self) {
-        let mut state = self.inner.lock();
-        if state.is_opening(&self.key, self.generation) {
-            state.openings.remove(&self.key);
-        }
+        self.inner.lock().end_opening(&self.key, self.generation);
     }
 }
 
@@ -332,58 +284,9 @@ impl<T: Table, V, E> Drop for OpeningTask<T, V, E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Abandoned;
 
-enum Found<V, E> {
-    Ready(V),
-    Opening(Opening<V, E>),
-    Nothing(opening::Opened<V, E>, Opening<V, E>, u64),
-}
-
-impl<T: Table, V: Clone, E> State<T, V, E> {
-    /// Every entry comes in here, under the lock. Its generation tells it from any other that has its name.
-    fn put(&mut self, key: &(Scope, T::Id), place: &Place, value: V) -> Result<u64, Barred> {
-        let owner = place.owner()?;
-        self.generation += 1;
-        self.entries.insert(key.clone(), Entry { value, owner, generation: self.generation });
-        Ok(self.generation)
-    }
-
-    fn take_where(&mut self, taken: impl Fn(&T::Id, Option<&Arc<str>>) -> bool) -> Vec<V> {
-        let all = self.entries.extract_if(|(_, id), entry| taken(id, entry.owner.as_ref()));
-        let mut all: Vec<_> = all.map(|(_, entry)| entry).collect();
-        all.sort_by_key(|entry| entry.generation);
-        all.into_iter().map(|entry| entry.value).collect()
-    }
-
-    fn find_or_begin(&mut self, key: &(Scope, T::Id), place: &Place) -> Result<Found<V, E>, Barred> {
-        if let Some(entry) = self.entries.get(key) {
-            return Ok(Found::Ready(entry.value.clone()));
-        }
-        if let Some(begun) = self.openings.get(key) {
-            return Ok(Found::Opening(begun.opening.clone()));
-        }
-        let owner = place.owner()?;
-        self.generation += 1;
-        let (opened, opening) = opening::begin();
-        let begun = Begun { opening: opening.clone(), owner, generation: self.generation };
-        self.openings.insert(key.clone(), begun);
-        Ok(Found::Nothing(opened, opening, self.generation))
-    }
-}
-
-impl<T: Table, V, E> State<T, V, E> {
-    fn take_if(&mut self, key: &(Scope, T::Id), meant: impl Fn(&Entry<V>) -> bool) -> Option<V> {
-        self.entries.get(key).filter(|entry| meant(entry))?;
-        self.entries.remove(key).map(|entry| entry.value)
-    }
-
-    fn is_opening(&self, key: &(Scope, T::Id), generation: u64) -> bool {
-        self.openings.get(key).is_some_and(|begun| begun.generation == generation)
-    }
-}
-
 impl<T: Table, V, E> Inner<T, V, E> {
-    fn lock(&self) -> MutexGuard<'_, State<T, V, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries<T, V, E>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

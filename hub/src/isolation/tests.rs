@@ -7,12 +7,12 @@ use tokio::sync::oneshot;
 
 use super::{
     Abandoned, Account, Barred, Isolation, Level, Life, Place, Scoped, Serial, Taken,
-    table::{InFlight, RequestIds, SHEETS, Sessions, UpstreamSessions},
+    table::{InFlight, PublicCache, RequestIds, SHEETS, Sessions, UpstreamSessions},
 };
 use crate::{envelope::Id, identity::Caller, upstream::Fault};
 
 fn caller(principal: u8, key: u8) -> Caller {
-    Caller::new(&format!("user-{principal}").into(), &format!("key-{key}"))
+    Caller::new(&format!("user-{principal}").into(), &format!("key-{key}"), &Arc::default())
 }
 
 fn place(principal: u8, key: u8, server: u8, session: u8, call: u64) -> Place {
@@ -128,6 +128,26 @@ async fn nothing_is_taken_in_for_a_session_that_has_ended() {
     assert_eq!(table.everything(), [2]);
 }
 
+/// What ends with a key: its sessions, and whatever was put somewhere for it outside of any.
+#[tokio::test]
+async fn a_session_does_not_outlive_its_key_and_a_key_outlives_its_sessions() {
+    let alice = caller(1, 1);
+    let (session, other) = (alice.life.begin_within("one".into()), alice.life.begin_within("another".into()));
+    session.end();
+    assert!(session.has_ended() && !other.has_ended() && !alice.life.has_ended());
+    let table: Scoped<RequestIds, u8> = Scoped::new(&Isolation::STRICT);
+    let outside = Place::of(&alice).towards(&"server-1".into(), Account::Callers);
+    let here = outside.clone().in_session(&other);
+    let cached: Scoped<PublicCache, u8> = Scoped::new(&Isolation::STRICT);
+    cached.insert(&outside, "lists".into(), 1).await.unwrap();
+    cached.insert(&place(2, 1, 2, 1, 1), "lists".into(), 2).await.unwrap();
+    assert_eq!(cached.evict(&alice.life.end()).await, [1]);
+    assert_eq!(cached.everything(), [2], "which another has put there");
+    assert!(other.has_ended());
+    assert_eq!(table.insert(&here, Id::Number("1".into()), 1).await, Err(Barred::Ended));
+    assert_eq!(cached.insert(&outside, "lists".into(), 1).await, Err(Barred::Ended));
+}
+
 #[tokio::test]
 async fn what_is_held_goes_when_it_is_let_go_and_never_what_has_replaced_it() {
     let table: Scoped<RequestIds, u8> = Scoped::new(&Isolation::STRICT);
@@ -208,6 +228,51 @@ proptest! {
             let calls: Scoped<InFlight, u8> = Scoped::new(&Isolation::STRICT);
             calls.insert(&from, 1, 1).await.unwrap();
             prop_assert_eq!(calls.get(&to, &1).await.unwrap().is_some(), a.4 == b.4);
+            Ok(())
+        })?;
+    }
+
+    /// Owners who put things over each other's, take them out and end: each has what a plain list would say they have.
+    #[test]
+    fn whose_an_entry_is_stays_known_whatever_happens_to_others(
+        steps in prop::collection::vec((0_u8..5, 0_usize..3, 0_u8..3), 1..40)
+    ) {
+        run(async {
+            let table: Scoped<PublicCache, usize> = Scoped::new(&Isolation::STRICT);
+            let lives = [life(1, 1, 1), life(1, 1, 2), life(1, 1, 3)];
+            let mut expected: Vec<(usize, String, usize)> = Vec::new();
+            for (number, (step, owner, name)) in steps.into_iter().enumerate() {
+                let (here, id) = (place_in(&lives[owner]), format!("list {name}"));
+                match step {
+                    0 | 1 => {
+                        let put = table.insert(&here, id.clone(), number).await;
+                        prop_assert_eq!(put.is_ok(), !lives[owner].has_ended());
+                        if put.is_ok() {
+                            expected.retain(|(_, known, _)| *known != id);
+                            expected.push((owner, id, number));
+                        }
+                    }
+                    2 => {
+                        table.remove(&here, &id).await.unwrap();
+                        expected.retain(|(_, known, _)| *known != id);
+                    }
+                    3 => {
+                        let gone = table.evict(&lives[owner].end()).await;
+                        let of_owner = expected.iter().filter(|(of, ..)| *of == owner).map(|(.., value)| *value);
+                        prop_assert_eq!(gone, of_owner.collect::<Vec<_>>());
+                        expected.retain(|(of, ..)| *of != owner);
+                    }
+                    _ => {
+                        table.discard(|known, _| *known == id);
+                        expected.retain(|(_, known, _)| *known != id);
+                    }
+                }
+                for (number, life) in lives.iter().enumerate() {
+                    let of_owner = expected.iter().filter(|(of, ..)| *of == number).map(|(.., value)| *value);
+                    prop_assert_eq!(table.owned_by(life.key()), of_owner.collect::<Vec<_>>());
+                }
+                prop_assert_eq!(table.everything(), expected.iter().map(|(.., value)| *value).collect::<Vec<_>>());
+            }
             Ok(())
         })?;
     }

@@ -109,12 +109,12 @@ pub(super) async fn reworded(
     answer: &str,
 ) -> Result<Option<String>, Fault> {
     let shortened = match List::of(method) {
-        Some(List::Tools) => rights::visible(&errand.hub, &errand.caller.principal, &errand.server, answer),
+        Some(List::Tools) => rights::visible(&errand.caller, &errand.server, answer),
         _ => None,
     };
     let own = results::for_its_asker(method, shortened.as_deref().unwrap_or(answer));
-    let own = own
-        .filter(|_| !errand.hub.config.is_for_all(&errand.server) && errand.hub.isolation.keeps(Rule::PublicIsForAll));
+    let own =
+        own.filter(|_| !errand.hub.is_for_all(&errand.server) && errand.hub.isolation.keeps(Rule::PublicIsForAll));
     let shortened = own.or(shortened);
     let answer = shortened.as_deref().unwrap_or(answer);
     let reworded = match errand.session.standing {

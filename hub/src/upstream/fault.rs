@@ -59,8 +59,8 @@ pub(crate) enum Fault {
     /// The session's own limit.
     #[error("this session has as many calls in flight as its limit allows")]
     TooMany,
-    /// The client session ended meanwhile.
-    #[error("the session ended before the answer")]
+    /// The client's session ended meanwhile, or its key.
+    #[error("your session or your key ended before the answer")]
     SessionEnded,
     /// A defect of the hub itself.
     #[error("the hub failed")]

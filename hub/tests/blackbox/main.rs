@@ -7,6 +7,7 @@
 //! - [`resumed`]: calls whose stream their upstream ends too early.
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
 //!   take several rounds; [`tasks`]: those that go on after their answer.
+//! - [`people`]: who may come, changed while the hub runs.
 //! - [`bridged`]: the same to an upstream that keeps sessions.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`eras`]: rmcp in every pair of eras, and any JSON.
@@ -25,6 +26,7 @@ mod http;
 mod lanes;
 mod merged;
 mod older;
+mod people;
 mod questions;
 mod resumed;
 mod running;

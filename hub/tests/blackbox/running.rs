@@ -103,7 +103,15 @@ async fn started(
 
 /// The same that is not served yet, with where it is to be served.
 pub(crate) async fn prepared(servers: &[(&str, &str, &str)], limits: Value) -> (Arc<Hub>, TcpListener, String) {
-    let mut limits = limits;
+    let config = Config::from_yaml(&configuration(servers, limits).to_string(), "test").unwrap();
+    let hub = Hub::new(config, Environment::system()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (hub, listener, url)
+}
+
+/// The configuration of a hub in front of these servers (name, URL, era) with the users alice and bob.
+pub(crate) fn configuration(servers: &[(&str, &str, &str)], mut limits: Value) -> Value {
     let hints = limits.as_object_mut().and_then(|limits| limits.remove("cache-hints"));
     let server = |url: &str, era: &str| {
         let mut server = json!({ "url": url, "era": era });
@@ -114,20 +122,18 @@ pub(crate) async fn prepared(servers: &[(&str, &str, &str)], limits: Value) -> (
         let all = servers.iter().map(|(name, ..)| ((*name).to_owned(), json!({ "bearer": format!("{user}-token") })));
         all.collect::<serde_json::Map<_, _>>()
     };
-    let user = |name: &str, key: &str| {
-        let sha256: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
-        json!({ "keys": [{ "id": "k", "sha256": sha256 }], "credentials": credentials(name) })
-    };
-    let config = json!({
+    let user = |name: &str, key: &str| json!({ "keys": [hashed("k", key)], "credentials": credentials(name) });
+    json!({
         "servers": servers.iter().map(|(name, url, era)| ((*name).to_owned(), server(url, era))).collect::<serde_json::Map<_, _>>(),
         "users": { "alice": user("alice", ALICE), "bob": user("bob", BOB) },
         "limits": limits,
-    });
-    let config = Config::from_yaml(&config.to_string(), "test").unwrap();
-    let hub = Hub::new(config, Environment::system()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (hub, listener, url)
+    })
+}
+
+/// A key as it stands in a configuration.
+pub(crate) fn hashed(id: &str, key: &str) -> Value {
+    let sha256: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "id": id, "sha256": sha256 })
 }
 
 /// A client of plain HTTP in one session.
