@@ -10,6 +10,14 @@ pub fn unknown(model: &str, rng: &mut impl Rng) -> String {
     model.chars().map(|c| another(c, last_letter, rng)).collect()
 }
 
+/// Another URI of the same scheme and shape.
+pub fn unknown_uri(model: &str, rng: &mut impl Rng) -> String {
+    match model.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", unknown(rest, rng)),
+        None => unknown(model, rng),
+    }
+}
+
 /// The same with the character in its middle changed.
 pub fn tampered(whole: &str, rng: &mut impl Rng) -> String {
     let middle = whole.chars().count() / 2;
@@ -57,5 +65,7 @@ mod tests {
             assert_eq!(unknown(whole, &mut rng).len(), whole.len());
         }
         assert_eq!(cut("abcdef"), "abcd");
+        let uri = unknown_uri("note://xt0123456789", &mut rng);
+        assert!(uri.starts_with("note://") && uri != "note://xt0123456789");
     }
 }

@@ -141,7 +141,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// The same request with a handle or a request state that nobody was ever given, where the file compares the two.
+    /// The same request with a handle, a URI or a request state that nobody was ever given, where the file compares the
+    /// two.
     async fn with_nobodys(
         &mut self,
         number: usize,
@@ -162,9 +163,12 @@ impl Player<'_> {
             let kept = self.kept.clone();
             let nobodys = kept.iter().map(|(label, handle)| (label.clone(), forged::unknown(handle, &mut self.rng)));
             self.kept = nobodys.collect();
-            let asked = self.asks(request);
+            let (method, mut params) = self.asks(request);
             self.kept = kept;
-            asked
+            if let Some(Value::String(uri)) = params.get_mut("uri") {
+                *uri = forged::unknown_uri(uri, &mut self.rng);
+            }
+            (method, params)
         };
         let mark = self.next_mark();
         let outgoing = envelope::write(credentials, method, Some(&id), params, &mark);

@@ -132,7 +132,7 @@ impl Case<'_, '_> {
             return Some(self.finding(Kind::Refusal, headline, self.reason.meaning(), rpc::brief(&twin_answer)));
         }
         let telling = |message: &Message<'_>, answer: &Answer<'_>| match self.reason {
-            Refusal::LikeUnknownHandle => self.said(answer),
+            Refusal::LikeUnknownHandle => self.said(message, answer),
             _ => telling(message, answer),
         };
         let (foreign, unknown) = (telling(self.message, answer), telling(twin, &twin_answer));
@@ -143,15 +143,19 @@ impl Case<'_, '_> {
         })
     }
 
-    /// What an upstream says of a handle. Each answer of its own has marks of its own, and a form that it chooses.
-    fn said(&self, answer: &Answer<'_>) -> String {
+    /// What an upstream says of a handle, or of a URI, which it may name. Each answer of its own has marks of its own, and
+    /// a form that it chooses.
+    fn said(&self, message: &Message<'_>, answer: &Answer<'_>) -> String {
         let response = rpc::response(answer).map(|mut response| {
             if let Some(members) = response.as_object_mut() {
                 members.remove("id");
             }
             response.to_string()
         });
-        let said = format!("HTTP {}\n{}", answer.status, response.unwrap_or_default());
+        let mut said = format!("HTTP {}\n{}", answer.status, response.unwrap_or_default());
+        if let Some(uri) = rpc::uri(message.body) {
+            said = said.replace(&uri, "<uri>");
+        }
         marks::plain(&said, &self.index.facts.canaries).into_owned()
     }
 }

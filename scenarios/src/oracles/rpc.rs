@@ -146,6 +146,11 @@ pub fn method(body: &str) -> Option<String> {
     Some(serde_json::from_str::<Value>(body).ok()?.get("method")?.as_str()?.to_owned())
 }
 
+/// The URI that a recorded request names.
+pub fn uri(body: &str) -> Option<String> {
+    Some(serde_json::from_str::<Value>(body).ok()?.pointer("/params/uri")?.as_str()?.to_owned())
+}
+
 /// The id of the request in a recorded body, byte for byte as it was written.
 pub fn request_id(body: &str) -> Option<Value> {
     serde_json::from_str::<Value>(body).ok()?.get("id").cloned()

@@ -66,6 +66,7 @@ steps:
   - { send: { method: ping }, to: db, as: alice.laptop, session: alice.phone, expect: { refused: like-unknown-session } }
   - { send: { method: ping }, to: db, as: bob, token: absent, expect: { refused: unauthorized } }
   - { send: { method: ping }, to: db, as: bob, session: absent, expect: { refused: missing-session } }
+  - { read: db, as: bob, uri: 'note://$canary(alice.phone)', expect: { refused: like-unknown-handle } }
 ";
 
 /// What the ledger tells of a call that ran.
@@ -199,6 +200,12 @@ pub(super) const ALL: &[Violation] = &[
     }),
     violation(Refusal, "a refusal that tells that the session exists", REFUSED, |tape| {
         tape.answer(3, |answer| answer.body.push_str(" (not yours)"));
+    }),
+    violation(Refusal, "a refusal that tells that the resource exists", REFUSED, |tape| {
+        tape.answer(7, |answer| answer.replace("no resource", "no resource of yours"));
+    }),
+    violation(Refusal, "another code for a resource that exists", REFUSED, |tape| {
+        tape.answer(7, |answer| answer.replace("-32002", "-32003"));
     }),
     violation(Refusal, "a session id that nobody ever had, and let in", REFUSED, |tape| {
         let of = twin(tape, 3);
