@@ -20,6 +20,7 @@ use crate::{
         Running, Target,
         file::Program,
         process::{Process, Stopped},
+        provisioning::Kept,
         room::{Room, Trouble},
         trial,
     },
@@ -84,7 +85,7 @@ impl Walk<'_> {
         facts.keys.extend(running.keys.clone());
         stage.take(running);
         let took = Player::new(cell, &facts, &mut stage, &Front::Target(target.clone()), None).play().await;
-        let farewell = room.into_guest(process);
+        let farewell = room.into_guest(process, Kept::default());
         let (had, grace) = (farewell.process.is_some(), farewell.farewell.1);
         let stopped = farewell.leave().await;
         drop(stage);
@@ -128,7 +129,7 @@ async fn raise(room: &Room<'_>, target: &Target, tell: &mut dyn FnMut(Line)) -> 
     let keys = match target {
         Target::Server(_) => BTreeMap::new(), // It has its own accounts, and is told about none.
         _ => {
-            let kept = steps.told("two users are provisioned", room.provision().await, |kept| {
+            let kept = steps.told("two users are provisioned", room.provision(process.as_ref()).await, |kept| {
                 let chosen = if kept.keys.is_empty() { "keys are ours" } else { "keys are the hub's" };
                 format!("{} steps done; {chosen}", kept.done)
             })?;
@@ -137,7 +138,7 @@ async fn raise(room: &Room<'_>, target: &Target, tell: &mut dyn FnMut(Line)) -> 
     };
     let endpoints =
         steps.told("routes", room.endpoints(), |found| found.keys().cloned().collect::<Vec<_>>().join(", "))?;
-    Some((process, Running { endpoints, keys, guest: None, ending: None }))
+    Some((process, Running { endpoints, keys, ..Running::default() }))
 }
 
 /// Tells each step as it is done.

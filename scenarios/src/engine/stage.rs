@@ -1,6 +1,10 @@
 //! Fake upstreams and target, up and listening, for one cell.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
 
 use fake_upstreams::{Answers, Eras, Fake, Hints, Kind, Ledger, Script, Settings, inprocess::Network};
 use tokio::{
@@ -14,8 +18,8 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    scenario::model::{Era, Transport},
-    target::{Addresses, Guest, Provision, Running, Target},
+    scenario::model::{Actor, Era, Transport},
+    target::{Addresses, Desk, Guest, Provision, Running, Target},
     trace::{Event, Facts, recorder::Recorder},
 };
 
@@ -45,19 +49,25 @@ pub struct Stage {
     pub guest: Option<Guest>,
     /// The clock it runs by.
     pub pace: Pace,
-    /// What is needed to start the target again.
-    again: Option<Again>,
+    /// What stands in front of the upstreams, where that is a target.
+    front: Option<Fronting>,
 }
 
-/// What is needed to start a target again.
+/// A target that runs, and what it was told.
 #[derive(Debug)]
-struct Again {
+struct Fronting {
     target: Target,
     addresses: Addresses,
     wire: Wire,
     seed: u64,
+    /// How often it was started again.
     starts: u64,
-    ending: oneshot::Sender<()>,
+    /// Ends it, where it can be started again.
+    ending: Option<oneshot::Sender<()>>,
+    /// Changes who may come, where it runs in this process.
+    desk: Option<Desk>,
+    /// Whoever's keys were taken away.
+    revoked: BTreeSet<String>,
 }
 
 impl Stage {
@@ -83,10 +93,10 @@ impl Stage {
             return Ok(stage);
         };
         let mut running = target.start(&provision).await?;
-        let ending = running.ending.take();
+        let (ending, desk, revoked) = (running.ending.take(), running.desk.take(), BTreeSet::new());
         stage.take(running);
-        let again = |ending| Again { target: target.clone(), addresses, wire, seed, starts: 0, ending };
-        stage.again = ending.map(again);
+        stage.front =
+            Some(Fronting { target: target.clone(), addresses, wire, seed, starts: 0, ending, desk, revoked });
         Ok(stage)
     }
 
@@ -95,22 +105,40 @@ impl Stage {
     /// # Errors
     /// That it cannot be started again, or why it does not run.
     pub async fn restart(&mut self, facts: &Facts) -> Result<(), String> {
-        let Some(Again { target, addresses, wire, seed, starts, ending }) = self.again.take() else {
+        let ending = self.front.as_mut().and_then(|front| front.ending.take());
+        let (Some(mut front), Some(ending)) = (self.front.take(), ending) else {
             return Err("this target cannot be started again".to_owned());
         };
         // It may have ended by itself.
         let _ = ending.send(());
         self.pace.settle().await;
-        let starts = starts + 1;
+        front.starts += 1;
         // Its randomness goes on: a hub that gave out its first ids once more would be another hub.
-        let now = seed.wrapping_add(starts);
-        let recorder = self.recorder.clone();
-        let provision = addresses.provision(facts, &wire, &recorder, now, starts);
-        let mut running = target.start(&provision).await?;
-        let ending = running.ending.take();
+        let now = front.seed.wrapping_add(front.starts);
+        let facts = front.left(facts);
+        let provision = front.addresses.provision(&facts, &front.wire, &self.recorder, now, front.starts);
+        let mut running = front.target.start(&provision).await?;
+        (front.ending, front.desk) = (running.ending.take(), running.desk.take());
         self.take(running);
-        self.again = ending.map(|ending| Again { target, addresses, wire, seed, starts, ending });
+        self.front = Some(front);
         Ok(())
+    }
+
+    /// Takes away the key that this client holds. The target has carried it out when this returns.
+    ///
+    /// # Errors
+    /// That no key can be taken away there, or what went wrong.
+    pub async fn revoke(&mut self, facts: &Facts, actor: &Actor) -> Result<(), String> {
+        let Some(front) = &mut self.front else { return Err("there is no target".to_owned()) };
+        let Some(key) = facts.keys.get(&actor.to_string()) else { return Err("it holds none".to_owned()) };
+        let holders = facts.keys.iter().filter(|(_, held)| *held == key);
+        front.revoked.extend(holders.map(|(holder, _)| holder.clone()));
+        let left = front.left(facts);
+        let mut gone = facts.clone();
+        gone.keys.retain(|_, held| held == key);
+        let told = |facts| front.addresses.provision(facts, &front.wire, &self.recorder, front.seed, front.starts);
+        let (left, gone) = (told(&left), told(&gone));
+        front.target.revoke(&left, &gone, front.desk.as_ref(), self.guest.as_ref()).await
     }
 
     /// Raises the upstreams alone, and says where each of them listens.
@@ -153,7 +181,7 @@ impl Stage {
             fakes.insert(name.clone(), fake);
         }
         let (endpoints, keys) = (BTreeMap::new(), BTreeMap::new());
-        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace, again: None }, addresses))
+        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace, front: None }, addresses))
     }
 
     /// Puts a target in front of the upstreams.
@@ -167,6 +195,15 @@ impl Stage {
         if let Some(guest) = self.guest {
             guest.leave().await;
         }
+    }
+}
+
+impl Fronting {
+    /// What the target is told of the cell, without the keys that were taken away.
+    fn left(&self, facts: &Facts) -> Facts {
+        let mut left = facts.clone();
+        left.keys.retain(|actor, _| !self.revoked.contains(actor));
+        left
     }
 }
 

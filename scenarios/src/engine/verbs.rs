@@ -48,6 +48,7 @@ impl Player<'_> {
                 self.close(number, actor, upstream).await.unwrap_or_else(|NoSession(outcome)| outcome)
             }
             Action::Restart => self.restart().await,
+            Action::Revoke(actor) => self.revoke(actor).await,
             Action::AdvanceClock(by) => {
                 self.stage.pace.settle().await; // What was begun before waits from then on.
                 tokio::time::advance(*by).await;
@@ -121,6 +122,17 @@ impl Player<'_> {
             // Nothing more will be answered, and that is what the trace then shows.
             self.stage.recorder.record(Event::Log { line: format!("the target was not started again: {reason}") });
         }
+        Outcome::Done
+    }
+
+    /// A key is good no longer; whoever holds it does not know that yet.
+    async fn revoke(&mut self, actor: &Actor) -> Outcome {
+        self.stage.pace.settle().await; // What was begun before was begun with the key.
+        if let Err(reason) = self.stage.revoke(self.facts, actor).await {
+            // The key is good as before, and that is what the trace then shows.
+            self.stage.recorder.record(Event::Log { line: format!("the key of {actor} was not taken away: {reason}") });
+        }
+        self.stage.pace.settle().await;
         Outcome::Done
     }
 

@@ -28,7 +28,7 @@ pub const FILE: &[(&str, bool, &str)] = &[
     (
         "needs",
         false,
-        "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache, restart; a server: accounts, session-state, account-state",
+        "what a target must be able to do: clock, limits, keys, routes, groups, rights, cache, restart, revoke; a server: accounts, session-state, account-state",
     ),
     (
         "limits",
@@ -105,6 +105,7 @@ pub const VERBS: &[(&str, &[&str], &str)] = &[
     ("close", &["as", "expect"], "ends the own session at an upstream"),
     ("advance-clock", &[], "moves the virtual clock, for example `31s`"),
     ("restart", &[], "ends the target and starts it again: `restart: target`"),
+    ("revoke", &[], "takes away the key that a client holds, `alice` or `alice.phone`, while the target runs"),
     ("census", &["expect"], "looks at an upstream's ledger"),
 ];
 

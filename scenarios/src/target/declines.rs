@@ -126,6 +126,7 @@ fn need_name(need: Need) -> &'static str {
         Need::Rights => "rights",
         Need::Cache => "cache",
         Need::Restart => "restart",
+        Need::Revoke => "revoke",
         Need::Accounts => "accounts",
         Need::SessionState => "session-state",
         Need::AccountState => "account-state",
@@ -201,6 +202,7 @@ fn of_action(action: &Action) -> Vec<&'static str> {
         | Action::Drop(_)
         | Action::AdvanceClock(_)
         | Action::Restart
+        | Action::Revoke(_)
         | Action::Census { .. } => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use rand::{TryRng, rngs::SysRng};
 
 use super::{
-    Promises, Provision, Running,
+    Desk, Guest, Promises, Provision, Running,
     file::{self, HubFile, ServerFile, TargetFile, model::Naming},
     naming,
     reference::{Reference, UnknownIsolation},
@@ -139,6 +139,25 @@ impl Target {
         match self {
             Self::Server(_) => SysRng.try_next_u64().map_err(|error| format!("no randomness: {error}")),
             _ => Ok(cell.seed(seed)),
+        }
+    }
+
+    /// Takes keys away while it runs: `left` is what it is told of the cell without them, `gone` has no others. It has
+    /// carried that out when this returns.
+    ///
+    /// # Errors
+    /// That this target has no way, or what went wrong.
+    pub async fn revoke(
+        &self,
+        left: &Provision<'_>,
+        gone: &Provision<'_>,
+        desk: Option<&Desk>,
+        guest: Option<&Guest>,
+    ) -> Result<(), String> {
+        match (self, desk, guest) {
+            (Self::Reference(_), Some(desk), _) => desk.change_people(left).await,
+            (Self::Hub(file), _, Some(guest)) => file.program.revoke(left, gone, guest).await,
+            _ => Err("this target has no way to take a key away".to_owned()),
         }
     }
 

@@ -18,7 +18,7 @@ mod naming;
 pub mod ports;
 pub mod process;
 pub mod provision;
-mod provisioning;
+pub mod provisioning;
 pub mod ready;
 pub mod reference;
 pub mod room;
@@ -26,3 +26,4 @@ pub(crate) mod trial;
 
 pub use kind::Target;
 pub use provision::{Addresses, Guest, Promises, Provision, Running};
+pub use reference::Desk;

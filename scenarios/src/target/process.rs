@@ -99,8 +99,23 @@ pub struct Process {
 /// What it has said so far.
 #[derive(Debug, Default)]
 struct Said {
-    last: Mutex<VecDeque<String>>,
+    last: Mutex<Lines>,
     news: Notify,
+}
+
+/// The last lines, and how many there were in all.
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    written: u64,
+}
+
+impl Lines {
+    /// Those that are kept and came after so many others.
+    fn after(&self, earlier: u64) -> impl Iterator<Item = &String> {
+        let new = usize::try_from(self.written.saturating_sub(earlier)).unwrap_or(usize::MAX);
+        self.kept.iter().skip(self.kept.len().saturating_sub(new))
+    }
 }
 
 impl Process {
@@ -129,15 +144,20 @@ impl Process {
         self.group.as_raw_nonzero().get()
     }
 
-    /// Resolves when it has written a line with these words in it, which may have been before.
-    pub fn says(&self, words: &str) -> impl Future<Output = ()> + use<> {
+    /// How many lines it has written so far.
+    pub fn written(&self) -> u64 {
+        self.said.lock().written
+    }
+
+    /// Resolves when it has written a line with these words in it after so many others; it may have done so already.
+    pub fn says(&self, words: &str, earlier: u64) -> impl Future<Output = ()> + use<> {
         let (said, words) = (self.said.clone(), words.to_owned());
         async move {
             loop {
                 let news = said.news.notified();
                 tokio::pin!(news);
                 news.as_mut().enable();
-                if said.lock().iter().any(|line| line.contains(&words)) {
+                if said.lock().after(earlier).any(|line| line.contains(&words)) {
                     return;
                 }
                 news.await;
@@ -148,7 +168,7 @@ impl Process {
     /// Its last lines, oldest first.
     pub fn last_lines(&self) -> Vec<String> {
         let last = self.said.lock();
-        last.iter().skip(last.len().saturating_sub(SHOWN)).cloned().collect()
+        last.kept.iter().skip(last.kept.len().saturating_sub(SHOWN)).cloned().collect()
     }
 
     /// Resolves when it ends by itself.
@@ -224,17 +244,18 @@ fn groups() -> MutexGuard<'static, BTreeSet<i32>> {
 }
 
 impl Said {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<String>> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, line: String) {
         const KEPT: usize = 500;
         let mut last = self.lock();
-        if last.len() == KEPT {
-            last.pop_front();
+        if last.kept.len() == KEPT {
+            last.kept.pop_front();
         }
-        last.push_back(line);
+        last.kept.push_back(line);
+        last.written += 1;
         drop(last);
         self.news.notify_waiters();
     }
@@ -271,7 +292,7 @@ mod tests {
     async fn what_a_process_started_itself_ends_with_it() {
         let recorder = Recorder::default();
         let process = Process::start(&launch("sleep 600 & echo child $!; wait"), &recorder).unwrap();
-        process.says("child").await;
+        process.says("child", 0).await;
         let line = process.last_lines().pop().unwrap();
         let child = Pid::from_raw(line.split_whitespace().last().unwrap().parse().unwrap()).unwrap();
         assert!(test_kill_process(child).is_ok());
@@ -284,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_does_not_listen_is_killed() {
         let process = Process::start(&launch("trap '' TERM; echo deaf; sleep 600"), &Recorder::default()).unwrap();
-        process.says("deaf").await;
+        process.says("deaf", 0).await;
         assert_eq!(process.stop(Signal::TERM, Duration::from_millis(50)).await, Stopped::Killed);
     }
 

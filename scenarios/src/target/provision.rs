@@ -7,8 +7,11 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::{
+    file::fill::Values,
     ports::Port,
     process::{Process, Stopped},
+    provisioning::Kept,
+    reference::Desk,
 };
 use crate::{
     engine::client::{Endpoint, Wire},
@@ -124,6 +127,8 @@ pub struct Running {
     pub keys: BTreeMap<String, String>,
     /// What has to be ended with the cell; `None` is a target that ends with the cell's runtime.
     pub guest: Option<Guest>,
+    /// Changes who may come to a target inside this process.
+    pub desk: Option<Desk>,
     /// Ends a target inside this process, where one is to be started again; `None` is one that cannot be.
     pub ending: Option<oneshot::Sender<()>>,
 }
@@ -137,6 +142,10 @@ pub struct Guest {
     pub farewell: (Signal, Duration),
     /// Its folder, removed with the guest.
     pub folder: TempDir,
+    /// What stands for placeholders in its target file.
+    pub values: Values,
+    /// What was learned from it when it was told about users and upstreams.
+    pub kept: Kept,
     /// Its port, given to nobody else before the guest has left.
     pub port: Option<Port>,
 }

@@ -12,7 +12,7 @@ use super::{
         model::{Each, Provisioning, What},
         template,
     },
-    process,
+    process::{self, Process},
     room::{self, Trouble},
 };
 use crate::{
@@ -36,6 +36,8 @@ pub(super) struct Provisioner<'p> {
     pub(super) provision: &'p Provision<'p>,
     pub(super) values: &'p Values,
     pub(super) context: &'p Value,
+    /// The hub's process, once it was started.
+    pub(super) process: Option<&'p Process>,
 }
 
 /// What the steps have learned.
@@ -59,12 +61,12 @@ enum Whom {
 }
 
 impl Provisioner<'_> {
-    /// All steps.
-    pub(super) async fn run(&self, steps: &[Provisioning]) -> Result<Kept, Trouble> {
-        let mut kept = Kept::default();
+    /// All steps, after those by which this much was learned.
+    pub(super) async fn run(&self, steps: &[Provisioning], mut kept: Kept) -> Result<Kept, Trouble> {
+        let earlier = self.process.map(Process::written).unwrap_or_default();
         for step in steps {
             for whom in self.everybody(step.each) {
-                let answer = self.step(step, &whom, &kept).await?;
+                let answer = self.step(step, &whom, &kept, earlier).await?;
                 self.capture(step, &whom, &answer, &mut kept)?;
                 kept.done += 1;
             }
@@ -85,13 +87,26 @@ impl Provisioner<'_> {
         }
     }
 
-    async fn step(&self, step: &Provisioning, whom: &Whom, kept: &Kept) -> Result<String, Trouble> {
+    async fn step(&self, step: &Provisioning, whom: &Whom, kept: &Kept, earlier: u64) -> Result<String, Trouble> {
         let values = self.values_of(whom, kept);
         match &step.what {
             What::Command(command) => {
                 let command: Vec<String> =
                     command.iter().map(|part| self.fill(part, &values)).collect::<Result<_, _>>()?;
                 self.command(step, &command).await
+            }
+            What::Says(words) => {
+                let process = self.process.ok_or_else(|| {
+                    let message = "what it writes is not seen: it was not started from here".to_owned();
+                    self.trouble(step, message, "begin with `start`, or leave `says` out")
+                })?;
+                let words = self.fill(words, &values)?;
+                let said = time::timeout(PATIENCE, process.says(&words, earlier)).await;
+                said.map_err(|_| {
+                    let message = format!("it did not write a line with `{words}` within {} s", PATIENCE.as_secs());
+                    self.trouble(step, message, "compare with what it writes when the step before is done by hand")
+                })?;
+                Ok(String::new())
             }
             What::Request { method, url, headers, body, status } => {
                 let endpoint = room::endpoint(&self.fill(url, &values)?)
@@ -186,6 +201,7 @@ impl Provisioner<'_> {
 
     fn values_of(&self, whom: &Whom, kept: &Kept) -> Values {
         let mut values = self.values.clone();
+        values.extend(self.process.map(|process| ("pid".to_owned(), process.id().to_string())));
         let facts = self.provision.facts;
         let secret = |user: &str, key: Option<&str>| {
             let keys = template::keys(facts, user);

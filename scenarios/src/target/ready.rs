@@ -32,7 +32,7 @@ pub enum Sign {
 pub async fn wait(process: &mut Process, sign: &Sign, within: Duration) -> Result<(), Failure> {
     let mut met = "nothing came".to_owned();
     let said = match sign {
-        Sign::Says(words) => process.says(words).boxed(),
+        Sign::Says(words) => process.says(words, 0).boxed(),
         Sign::Http(..) | Sign::Tcp(_) => answers(sign, &mut met).boxed(),
     };
     let shown = tokio::select! {

@@ -87,8 +87,7 @@ impl Reference {
     /// # Errors
     /// What it said against its configuration, or why it could not listen.
     pub async fn start(&self, provision: &Provision<'_>) -> Result<Running, String> {
-        let config = Config::from_yaml(&configuration(provision)?.to_string(), "the cell's configuration");
-        let config = config.map_err(|error| error.to_string())?;
+        let config = config(provision)?;
         let isolation = self.isolation.clone().with_yields(provision.seed);
         let (ending, ended) = oneshot::channel::<()>();
         let until_ended = async {
@@ -96,32 +95,54 @@ impl Reference {
                 std::future::pending::<()>().await; // Nobody will ever end it: it goes with the cell's runtime.
             }
         };
-        let authority = match provision.wire {
+        let (authority, hub) = match provision.wire {
             Wire::InProcess(network) => {
                 let hub = build(config, in_process(network, provision), isolation)?;
                 let host = format!("{HOST}-{}", provision.starts);
-                hub::serve(network.listen(&host).map_err(|error| error.to_string())?, hub, until_ended);
-                host
+                hub::serve(network.listen(&host).map_err(|error| error.to_string())?, hub.clone(), until_ended);
+                (host, hub)
             }
             Wire::Tcp => {
                 let environment = Environment { variables: variables(provision), ..Environment::system() };
                 let hub = build(config, environment, isolation)?;
                 let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
                 let address = listener.local_addr().map_err(|error| error.to_string())?;
-                hub::serve(listener, hub, until_ended);
-                address.to_string()
+                hub::serve(listener, hub.clone(), until_ended);
+                (address.to_string(), hub)
             }
         };
         let endpoint = |path: String| Endpoint::at(provision.wire, &authority, &path);
         let routes = provision.upstreams.keys().chain(provision.facts.scenario.groups.keys());
         let routes = routes.map(|name| (name.clone(), endpoint(format!("/mcp/{name}"))));
         let endpoints = routes.chain([(grammar::ALL.to_owned(), endpoint("/mcp".to_owned()))]).collect();
-        Ok(Running { endpoints, ending: Some(ending), ..Running::default() })
+        Ok(Running { endpoints, ending: Some(ending), desk: Some(Desk(hub)), ..Running::default() })
     }
 }
 
 fn build(config: Config, environment: Environment, isolation: Isolation) -> Result<Arc<Hub>, String> {
     Hub::with_isolation(config, environment, isolation).map_err(|error| error.to_string())
+}
+
+/// Where the operator of a hub that runs in this process says who may come.
+#[derive(Debug, Clone)]
+pub struct Desk(Arc<Hub>);
+
+impl Desk {
+    /// From now on those may come who have a key in these facts.
+    ///
+    /// # Errors
+    /// What the hub said against its configuration.
+    pub async fn change_people(&self, left: &Provision<'_>) -> Result<(), String> {
+        let changes = self.0.change_people(config(left)?).await;
+        match changes.not_yet.is_empty() {
+            true => Ok(()),
+            false => Err(changes.to_string()),
+        }
+    }
+}
+
+fn config(provision: &Provision<'_>) -> Result<Config, String> {
+    Config::from_yaml(&configuration(provision)?.to_string(), "the cell's configuration").map_err(|e| e.to_string())
 }
 
 /// The hub's configuration for a cell. JSON is YAML.
@@ -157,7 +178,8 @@ fn configuration(provision: &Provision<'_>) -> Result<Value, String> {
         Ok((name.clone(), server))
     });
     let servers: serde_json::Map<_, _> = servers.collect::<Result<_, String>>()?;
-    let users = facts.scenario.users.keys().map(|user| {
+    let with_keys = facts.scenario.users.keys().filter(|user| !keys(provision, user).is_empty());
+    let users = with_keys.map(|user| {
         let tokens = facts.tokens.get(user).into_iter().flatten();
         let credentials: serde_json::Map<String, Value> =
             tokens.map(|(upstream, token)| (upstream.clone(), json!({ "bearer": token }))).collect();

@@ -1,6 +1,6 @@
 //! A program that a target file describes, started for one cell: a room of its own, files, process, users, routes.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use rand::RngExt;
 use serde_json::Value;
@@ -44,12 +44,43 @@ impl Program {
         let mut process = room.launch().map_err(told)?;
         let provisioned = async {
             room.ready(&mut process).await?;
-            let kept = room.provision().await?;
+            let kept = room.provision(process.as_ref()).await?;
             Ok((room.endpoints()?, kept))
         };
         let (endpoints, kept) = provisioned.await.map_err(told)?;
-        Ok(Running { endpoints, keys: kept.keys, guest: Some(room.into_guest(process)), ending: None })
+        let (keys, guest) = (kept.keys.clone(), Some(room.into_guest(process, kept)));
+        Ok(Running { endpoints, keys, guest, ..Running::default() })
     }
+
+    /// Takes keys away while it runs: its files are written anew with what it is told without them, then the steps of
+    /// the file are done, for those keys.
+    ///
+    /// # Errors
+    /// The first thing that did not work, in words.
+    pub async fn revoke(&self, left: &Provision<'_>, gone: &Provision<'_>, guest: &Guest) -> Result<(), String> {
+        let context = template::context(left, &guest.values);
+        let (process, values) = (guest.process.as_ref(), &guest.values);
+        let (source, folder) = (&self.source, &self.folder);
+        let provisioner = Provisioner { source, folder, provision: gone, values, context: &context, process };
+        let revoked = async {
+            write(self, guest.folder.path(), &context)?;
+            provisioner.run(&self.revoke, guest.kept.clone()).await
+        };
+        revoked.await.map(drop).map_err(|trouble| told(&trouble))
+    }
+}
+
+/// Writes the files of a program into this folder; gives their names.
+fn write(program: &Program, folder: &Path, context: &Value) -> Result<Vec<String>, Trouble> {
+    let mut names = Vec::new();
+    for file in &program.files {
+        let text = file.template.render(context)?;
+        let path = folder.join(&file.to);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        written.map_err(|error| Room::at_top(program, "T041", format!("{}: {error}", path.display())))?;
+        names.push(file.to.clone());
+    }
+    Ok(names)
 }
 
 fn told(trouble: &Diagnostic) -> String {
@@ -128,15 +159,7 @@ impl<'p> Room<'p> {
     /// # Errors
     /// A template that asks for what is not there, or what the file system says.
     pub fn write(&self) -> Result<Vec<String>, Trouble> {
-        let mut names = Vec::new();
-        for file in &self.file.files {
-            let text = file.template.render(&self.context)?;
-            let path = self.folder.path().join(&file.to);
-            let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
-            written.map_err(|error| Self::at_top(self.file, "T041", format!("{}: {error}", path.display())))?;
-            names.push(file.to.clone());
-        }
-        Ok(names)
+        write(self.file, self.folder.path(), &self.context)
     }
 
     /// Runs the commands that come before the start.
@@ -144,7 +167,7 @@ impl<'p> Room<'p> {
     /// # Errors
     /// The first that failed.
     pub async fn prepare(&self) -> Result<Kept, Trouble> {
-        self.provisioner().run(&self.file.prepare).await
+        self.provisioner(None).run(&self.file.prepare, Kept::default()).await
     }
 
     /// Starts the process; `None` for a hub that runs already.
@@ -208,17 +231,18 @@ impl<'p> Room<'p> {
     ///
     /// # Errors
     /// The first step that failed.
-    pub async fn provision(&self) -> Result<Kept, Trouble> {
-        self.provisioner().run(&self.file.provision).await
+    pub async fn provision(&self, process: Option<&Process>) -> Result<Kept, Trouble> {
+        self.provisioner(process).run(&self.file.provision, Kept::default()).await
     }
 
-    fn provisioner(&self) -> Provisioner<'_> {
+    fn provisioner<'r>(&'r self, process: Option<&'r Process>) -> Provisioner<'r> {
         Provisioner {
             source: &self.file.source,
             folder: &self.file.folder,
             provision: self.provision,
             values: &self.values,
             context: &self.context,
+            process,
         }
     }
 
@@ -260,12 +284,12 @@ impl<'p> Room<'p> {
     }
 
     /// The room and the process in it, until the cell is over.
-    pub fn into_guest(self, process: Option<Process>) -> Guest {
+    pub fn into_guest(self, process: Option<Process>, kept: Kept) -> Guest {
         let farewell = match &self.file.life {
             Life::Started(start) => (start.signal, start.grace),
             Life::Running(_) => (rustix::process::Signal::TERM, Duration::ZERO),
         };
-        Guest { process, farewell, folder: self.folder, port: self.port }
+        Guest { process, farewell, folder: self.folder, port: self.port, values: self.values, kept }
     }
 }
 

@@ -25,6 +25,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("rights", Need::Rights),
     ("cache", Need::Cache),
     ("restart", Need::Restart),
+    ("revoke", Need::Revoke),
     ("accounts", Need::Accounts),
     ("session-state", Need::SessionState),
     ("account-state", Need::AccountState),

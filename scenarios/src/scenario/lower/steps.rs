@@ -72,6 +72,10 @@ impl Lowering<'_> {
                 self.word(fields.take("restart")?, "part of a run that can be restarted", &[("target", ())])?;
                 Some(Action::Restart)
             }
+            "revoke" => {
+                let name = self.text(fields.take("revoke")?, "`revoke`")?;
+                Some(Action::Revoke(self.actor(&name, cast)?))
+            }
             "send" => self.send(fields, cast),
             "await" => Some(Action::Await(self.label(fields.take("await")?)?)),
             "cancel" => Some(Action::Cancel(self.label(fields.take("cancel")?)?)),

@@ -186,6 +186,9 @@ impl Lowering<'_> {
         if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::Restart)) {
             missing(self, Need::Restart, "restart", step.span, "starting a target again");
         }
+        if let Some(step) = scenario.steps.iter().find(|step| matches!(step.action, Action::Revoke(_))) {
+            missing(self, Need::Revoke, "revoke", step.span, "taking a key away");
+        }
         let of_the_hub = Limits { cache: None, cache_hints: None, cache_public: false, ..scenario.limits };
         if scenario.limits.cache.or(scenario.limits.cache_hints).is_some() {
             missing(self, Need::Cache, "cache", scenario.id.span, "a cache");

@@ -207,6 +207,8 @@ pub enum Need {
     Cache,
     /// The harness can end the target and start it again.
     Restart,
+    /// The harness can take a key away while the target runs.
+    Revoke,
     /// A server has two accounts.
     Accounts,
     /// A server promises to keep what it is told for a session alone.

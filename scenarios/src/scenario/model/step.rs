@@ -91,6 +91,8 @@ pub enum Action {
     AdvanceClock(Duration),
     /// `restart`: ends the target and starts it again, as it was configured; needs `restart`.
     Restart,
+    /// `revoke`: takes away the key that this client holds, and with it all who hold the same; needs `revoke`.
+    Revoke(Actor),
     /// `census`: looks at an upstream's ledger; the expectation says how many sessions it must show.
     Census {
         /// Which upstream.

@@ -55,6 +55,7 @@ pub(super) struct Own {
     pub(super) name: Option<Spanned<String>>,
     pub(super) reach: Option<Reach>,
     pub(super) provision: Vec<Provisioning>,
+    pub(super) revoke: Vec<Provisioning>,
     pub(super) promises: Promises,
     pub(super) tokens: BTreeMap<String, Secret>,
 }
@@ -71,9 +72,15 @@ impl Loading<'_, '_> {
         if let Naming::Template(template) = &naming {
             promises.naming.clone_from(template);
         }
-        let supports = fields.take("supports").map(|node| self.supports(node)).unwrap_or_default();
+        let revoke = fields.take("revoke").map(|node| self.provisionings(node)).unwrap_or_default();
+        let listed = fields.take("supports");
+        let supports = listed.map(|node| self.supports(node)).unwrap_or_default();
+        if let Some(node) = listed.filter(|_| revoke.is_empty() && supports.iter().any(|name| name == "revoke")) {
+            let help = "write the requests or commands under `revoke`, or leave it out of `supports`";
+            self.wrong(node.span, "T016", "`revoke` is supported, and nothing says how", help);
+        }
         let known: Vec<&str> = words::OPTIONAL.iter().chain(words::EXPECTED).map(|(name, _)| *name).collect();
-        let own = Own { name, reach, provision, promises, tokens: BTreeMap::new() };
+        let own = Own { name, reach, provision, revoke, promises, tokens: BTreeMap::new() };
         let program = self.program(fields, own, &known)?;
         Some(HubFile { program, naming, learned: OnceLock::new(), supports })
     }
@@ -99,6 +106,7 @@ impl Loading<'_, '_> {
             files,
             prepare,
             provision: own.provision,
+            revoke: own.revoke,
             reach: own.reach?,
             promises: own.promises,
             unsupported,

@@ -32,6 +32,8 @@ pub struct Program {
     pub prepare: Vec<Provisioning>,
     /// What is done once it is ready.
     pub provision: Vec<Provisioning>,
+    /// What takes a key away while it runs.
+    pub revoke: Vec<Provisioning>,
     /// Where it is reached.
     pub reach: Reach,
     /// What it promises.
@@ -178,6 +180,8 @@ pub enum What {
     },
     /// A command, which must end with 0.
     Command(Vec<Spanned<String>>),
+    /// Nothing, until its process writes a line with these words that it has not written before the first step.
+    Says(Spanned<String>),
 }
 
 /// Where it is reached. All texts have placeholders.

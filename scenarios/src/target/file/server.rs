@@ -60,7 +60,7 @@ impl Loading<'_, '_> {
         let server = Server { roles, state: kept, accounts: names };
         let promises = Promises { server: Some(server), ..promises };
         let known: Vec<&str> = words::OF_SERVERS.iter().map(|(name, _)| *name).collect();
-        let own = Own { name, reach, provision: Vec::new(), promises, tokens };
+        let own = Own { name, reach, provision: Vec::new(), revoke: Vec::new(), promises, tokens };
         let program = self.program(fields, own, &known)?;
         Some(ServerFile { program, destructive, tried: OnceLock::new() })
     }

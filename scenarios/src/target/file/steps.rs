@@ -44,14 +44,15 @@ impl Loading<'_, '_> {
             Each::Key => words::OF_KEY,
             Each::Upstream => words::OF_UPSTREAM,
         };
-        let run = fields.take("run");
+        let (run, says) = (fields.take("run"), fields.take("says"));
         let asked: Vec<(&Method, &Node)> =
             METHODS.iter().filter_map(|(name, method)| Some((method, fields.take(name)?))).collect();
-        let what = match (run, &asked[..]) {
-            (Some(run), []) => Some(What::Command(self.command(run, also))),
-            (None, [(method, url)]) => self.request(&mut fields, method, url, also),
+        let what = match (run, says, &asked[..]) {
+            (Some(run), None, []) => Some(What::Command(self.command(run, also))),
+            (None, Some(says), []) => self.line(says, "`says`", also).map(What::Says),
+            (None, None, [(method, url)]) => self.request(&mut fields, method, url, also),
             _ => {
-                let help = "write one of `run`, `get`, `post`, `put`, `patch`, `delete`";
+                let help = "write one of `run`, `says`, `get`, `post`, `put`, `patch`, `delete`";
                 self.wrong(node.span, "T020", "a step does one thing", help);
                 None
             }

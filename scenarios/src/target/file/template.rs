@@ -75,7 +75,7 @@ pub fn context(provision: &Provision<'_>, fixed: &super::fill::Values) -> Value 
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     context.insert("env".to_owned(), environment.map(|(name, value)| (name, Value::from(value))).collect());
     context.insert("upstreams".to_owned(), provision.upstreams.keys().map(|name| upstream(provision, name)).collect());
-    context.insert("users".to_owned(), facts.scenario.users.keys().map(|name| user(facts, name)).collect());
+    context.insert("users".to_owned(), with_keys(facts).map(|name| user(facts, name)).collect());
     let groups = facts.scenario.groups.iter().map(|(name, upstreams)| json!({ "name": name, "upstreams": upstreams }));
     context.insert("groups".to_owned(), groups.collect());
     let limits = &facts.scenario.limits;
@@ -110,6 +110,11 @@ pub fn upstream(provision: &Provision<'_>, name: &str) -> Value {
         "port": port.parse::<u16>().ok(),
         "token": provision.facts.service_tokens.get(name),
     })
+}
+
+/// All but those whose last key was taken away; a server without accounts has no keys to take.
+fn with_keys(facts: &Facts) -> impl Iterator<Item = &String> {
+    facts.scenario.users.keys().filter(|user| facts.server.is_some() || !keys(facts, user).is_empty())
 }
 
 /// One user: `name`, `key` (the first), `keys` (`name`, `secret`, `sha256`), `tokens` by upstream, `servers` or null,

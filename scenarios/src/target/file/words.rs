@@ -8,6 +8,11 @@ pub const FILE: &[(&str, bool, &str)] = &[
     ("files", false, "files that are written into `{dir}` before it starts: `to`, and `template` (a file) or `text`"),
     ("prepare", false, "commands before it starts"),
     ("provision", false, "requests and commands once it is ready, in order"),
+    (
+        "revoke",
+        false,
+        "requests and commands that take a key away while it runs, in order; `files` are written anew before",
+    ),
     ("reach", true, "its URLs: `upstream`, `group`, `all`; and `header`, how a key is shown"),
     ("naming", false, "how a merged route names things: `{upstream}__{name}` (default), another pattern, or `learned`"),
     ("promises", false, "sharing, identity-headers, refusals, logs, answers"),
@@ -70,6 +75,7 @@ pub const OPTIONAL: &[(&str, &str)] = &[
     ("stateless/stateful", "clients of 2026-07-28 at upstreams of the older revisions"),
     ("stateful/stateless", "clients of the older revisions at upstreams of 2026-07-28"),
     ("cache", "it can be told to keep lists and resources for a while"),
+    ("revoke", "a key can be taken away while it runs: `revoke`"),
 ];
 
 /// Capabilities that every hub is asked for unless `unsupported` names them.
@@ -100,6 +106,7 @@ pub const ANYWHERE: &[(&str, &str)] = &[
     ("dir", "an empty folder of this cell's own"),
     ("target", "the folder of the target file"),
     ("secret", "a word that nobody can guess, for example for the hub's administrator"),
+    ("pid", "the number of its process, once that was started: in `provision` and `revoke`"),
     ("revision", "the protocol revision of the cell"),
     ("credentials", "`per-user`, `shared` or `none`"),
 ];
