@@ -60,7 +60,7 @@ impl Fake {
     }
 
     /// `prompts/get` of `lab`.
-    pub(super) fn play_prompt(&self, asked: &Asked) -> Answer {
+    pub(super) fn play_prompt(self: &Arc<Self>, asked: &Asked) -> Answer {
         let memo = match self.memo(asked) {
             Ok(memo) => memo,
             Err(refusal) => return refusal,
@@ -73,7 +73,7 @@ impl Fake {
         }
     }
 
-    fn comes_of(&self, asked: &Asked, then: Then) -> Answer {
+    fn comes_of(self: &Arc<Self>, asked: &Asked, then: Then) -> Answer {
         match then {
             Then::Result(result) | Then::Later(result) => self.marked_result(asked, result),
             Then::Input { requests, memo } => self.input(asked, requests, memo),

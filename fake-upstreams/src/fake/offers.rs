@@ -1,5 +1,7 @@
 //! Lists page by page, and what is offered besides tools: prompts, resources, completions.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -85,7 +87,7 @@ impl Fake {
     }
 
     /// `prompts/get`, `resources/read`, `completion/complete`.
-    pub(super) fn offer(&self, asked: &Asked, method: &str) -> Answer {
+    pub(super) fn offer(self: &Arc<Self>, asked: &Asked, method: &str) -> Answer {
         if self.settings.kind == Kind::Lab {
             return self.offer_of_lab(asked, method);
         }
@@ -124,7 +126,7 @@ impl Fake {
         }
     }
 
-    fn offer_of_lab(&self, asked: &Asked, method: &str) -> Answer {
+    fn offer_of_lab(self: &Arc<Self>, asked: &Asked, method: &str) -> Answer {
         match method {
             "prompts/get" => self.play_prompt(asked),
             "resources/read" => match lab::read(asked.text("uri")) {

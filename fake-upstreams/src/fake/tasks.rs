@@ -1,12 +1,14 @@
 //! Tasks of `lab`: what goes on after its answer, bound to the credential of whoever began it.
 //!
-//! Nothing runs: where a task stands follows from the time, from what was answered, and from whether it was canceled.
+//! Nothing runs: where a task stands follows from the time, from what was answered, and from whether it was canceled. Each
+//! has a clock of its own, which tells whoever listens when time alone has changed that.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat};
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{answer::Answer, contexts::bearer, meta, request::Asked, server::Fake};
 use crate::{
@@ -15,8 +17,8 @@ use crate::{
     wire::rpc,
 };
 
-/// Milliseconds for which a task can be asked for.
-const TTL: u64 = 600_000;
+/// For how long a task can be asked for.
+const TTL: Duration = Duration::from_secs(600);
 /// Milliseconds after which it is worth asking again.
 const POLL: u64 = 100;
 /// When the clock of every fake begins: 2026-08-01T00:00:00Z, in milliseconds.
@@ -31,6 +33,8 @@ pub(super) struct Task {
     updated: Instant,
     answers: Map<String, Value>,
     canceled: bool,
+    /// What tells when its time has come; it ends with the task.
+    clock: Option<AbortOnDropHandle<()>>,
 }
 
 impl Task {
@@ -65,12 +69,14 @@ impl Task {
 
 impl Fake {
     /// Begins a task; it is there before its caller hears of it.
-    pub(super) fn begin(&self, asked: &Asked, job: Job) -> Answer {
+    pub(super) fn begin(self: &Arc<Self>, asked: &Asked, job: Job) -> Answer {
         let id = self.unguessable();
         self.tell_mark(asked.exchange, bearer(&id), Basis::Call);
         let now = Instant::now();
         let owner = asked.caller.holder();
-        let task = Task { owner, job, created: now, updated: now, answers: Map::new(), canceled: false };
+        let mut task =
+            Task { owner, job, created: now, updated: now, answers: Map::new(), canceled: false, clock: None };
+        self.wind(&id, &mut task);
         let mut result = self.described(&id, &task);
         result["resultType"] = "task".into();
         self.lock().tasks.insert(id, task);
@@ -78,7 +84,7 @@ impl Fake {
     }
 
     /// `tasks/get`, `tasks/update` and `tasks/cancel`.
-    pub(super) fn task(&self, asked: &Asked, method: &str) -> Answer {
+    pub(super) fn task(self: &Arc<Self>, asked: &Asked, method: &str) -> Answer {
         if !asked.modern.as_ref().is_some_and(|modern| follows(&modern.capabilities)) {
             return meta::missing_capability(&asked.id, &json!({ "extensions": { TASKS: {} } }));
         }
@@ -90,8 +96,9 @@ impl Fake {
                 match method {
                     "tasks/update" => task.answer(asked.params.get("inputResponses")),
                     "tasks/cancel" => task.canceled |= !is_over(task.stands().0),
-                    _ => {}
+                    _ => return self.detailed(&id, task),
                 }
+                self.wind(&id, task);
                 self.detailed(&id, task)
             })
         };
@@ -128,7 +135,7 @@ impl Fake {
             "status": task.stands().0,
             "createdAt": self.date(task.created),
             "lastUpdatedAt": self.date(task.updated),
-            "ttlMs": TTL,
+            "ttlMs": u64::try_from(TTL.as_millis()).unwrap_or_default(),
             "pollIntervalMs": POLL,
         })
     }
@@ -139,9 +146,35 @@ impl Fake {
         date.to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// Forgets tasks whose time is over.
+    /// Sets the clock of a task: it strikes when the work is done, and when the task is forgotten.
+    fn wind(self: &Arc<Self>, id: &str, task: &mut Task) {
+        let (fake, id) = (Arc::downgrade(self), id.to_owned());
+        let done = (task.stands().0 == "working").then(|| task.updated + task.job.takes);
+        let forgotten = task.created + TTL;
+        task.clock = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Some(done) = done {
+                sleep_until(done).await;
+                let Some(fake) = fake.upgrade() else { return };
+                let now = fake.lock().tasks.get(&id).map(|task| fake.detailed(&id, task));
+                now.iter().for_each(|now| fake.tell_status(&id, now));
+            }
+            sleep_until(forgotten).await;
+            if let Some(fake) = fake.upgrade() {
+                fake.forget_tasks();
+            }
+        })));
+    }
+
+    /// Forgets tasks whose time is over. Of one that had not come to an end, whoever listens is told that it never will.
     pub(super) fn forget_tasks(&self) {
-        self.lock().tasks.retain(|_, task| task.created.elapsed() < Duration::from_millis(TTL));
+        let is_forgotten = |task: &Task| task.created.elapsed() >= TTL;
+        let forgotten: Vec<_> = self.lock().tasks.extract_if(.., |_, task| is_forgotten(task)).collect();
+        for (id, task) in forgotten.iter().filter(|(_, task)| !is_over(task.stands().0)) {
+            let mut now = self.described(id, task);
+            now["status"] = "failed".into();
+            now["error"] = json!({ "code": -32603, "message": "the time of this task is over" });
+            self.tell_status(id, &now);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use fake_upstreams::{Entry, Kind};
 use serde_json::{Value, json};
 
-use crate::client::{Request, Running, call, listen, request, running};
+use crate::client::{Request, Running, Stream, call, listen, request, running};
 
 const CAPABILITIES: &str = "/_meta/io.modelcontextprotocol~1clientCapabilities";
 
@@ -51,6 +51,38 @@ async fn a_task_goes_on_with_the_answers_that_it_asked_for() {
     assert_eq!(over["status"], "completed");
     let text = over["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("first") && text.contains("second") && !text.contains("unknown"), "{text}");
+}
+
+/// Listens for tasks; what the stream is promised, and the stream.
+async fn listen_for(ids: &[&Value], login: &str, running: &Running) -> (Value, Stream) {
+    let listen = request("subscriptions/listen", json!({ "notifications": { "taskIds": ids } }));
+    let mut stream = Stream(following(listen).by(login).send(running).await, String::new());
+    let first = stream.next().await.unwrap();
+    (first["params"]["notifications"]["taskIds"].clone(), stream)
+}
+
+#[tokio::test]
+async fn a_listener_is_told_when_the_time_of_a_task_has_come() {
+    let running = running(Kind::Lab, |_| ()).await;
+    let computing = call("slow_compute", json!({ "seconds": 60, "label": "sum" }));
+    let computing = result(following(computing).by("alice"), &running).await;
+    let asking = result(following(call("confirm_delete", json!({}))).by("alice"), &running).await;
+    let (short, long) = (&computing["taskId"], &asking["taskId"]);
+    let (promised, mut alice) = listen_for(&[short, long], "alice", &running).await;
+    assert_eq!(promised.as_array().unwrap().len(), 2);
+    assert_eq!(listen_for(&[short, long], "bob", &running).await.0, Value::Null);
+    // From here on time passes where nothing else happens.
+    tokio::time::pause();
+    let done = alice.next().await.unwrap()["params"].clone();
+    assert_eq!((&done["taskId"], &done["status"]), (short, &json!("completed")));
+    assert_eq!(done["result"]["content"][0]["text"], "Computed for 60 seconds. sum");
+    let forgotten = alice.next().await.unwrap()["params"].clone();
+    assert_eq!((&forgotten["taskId"], &forgotten["status"]), (long, &json!("failed")));
+    tokio::time::resume();
+    assert_eq!(task("tasks/get", short, "alice").response(&running).await.1["error"]["code"], -32602);
+    let book = running.book.lock().unwrap();
+    let told = book.iter().filter(|entry| matches!(entry, Entry::Said { .. })).count();
+    assert_eq!(told, 4, "an acknowledgement each, and alice's two");
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ pub(crate) fn play(name: &str, call: &Call<'_>) -> Option<Play> {
         "slow_compute" => {
             let seconds = call.arguments.get("seconds").and_then(Value::as_f64).unwrap_or_default();
             let takes = Duration::try_from_secs_f64(seconds).unwrap_or_default().min(LONGEST);
-            let result = text(format!("Computed for {seconds} seconds."));
+            let label = call.text("label").map(|label| format!(" {label}")).unwrap_or_default();
+            let result = text(format!("Computed for {seconds} seconds.{label}"));
             // Nobody is kept waiting for a computation: a client that follows no tasks gets its result at once.
             if !follows || takes.is_zero() {
                 return Some(Play::result(result));
