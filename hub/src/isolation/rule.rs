@@ -144,6 +144,10 @@ rules! {
         "A child that has died is started anew for its owner with the next request.", "second-client-crashes-hub";
     GoOnWhereItStopped = "go-on-where-it-stopped",
         "A client that names the last event it saw is given what came after it on that stream, and not another stream.", "broken-stream-is-lost";
+    GoOnInItsOwnSession = "go-on-in-its-own-session",
+        "A stream that its upstream has ended is asked for again in the session that it belongs to, and in no other.", "retry-lands-in-other-session";
+    GoOnAfterWhatCame = "go-on-after-what-came",
+        "A stream that its upstream has ended is asked for again from the last event on that came there.", "broken-stream-is-lost";
     HonorCacheHints = "honor-cache-hints",
         "An answer is kept no longer than it says that it may be, and one that says nothing good is not kept.", "kept-beyond-its-time";
     TellWhatRemains = "tell-what-remains",

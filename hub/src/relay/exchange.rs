@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 
-use super::{Errand, UpstreamSession};
+use super::{Errand, UpstreamSession, upstream_session};
 use crate::{
     config::{Endpoint, Reached, Secret},
     envelope::{Id, Kind, Message},
@@ -78,6 +78,15 @@ impl Errand {
         match frames.streams() {
             true => Ok(frames),
             false => Err(Fault::Garbage { detail: "a listening stream that is no event stream".into() }),
+        }
+    }
+
+    /// The rest of a stream that has ended, after the last event that came there.
+    pub(super) async fn listen_again(&self, upstream: &UpstreamSession, last: Option<&str>) -> Result<Frames, Fault> {
+        let last = last.filter(|_| self.hub.isolation.keeps(Rule::GoOnAfterWhatCame));
+        match upstream_session::somebodys(self).filter(|_| !self.hub.isolation.keeps(Rule::GoOnInItsOwnSession)) {
+            Some(other) => self.listen(&other, last).await,
+            None => self.listen(upstream, last).await,
         }
     }
 

@@ -80,7 +80,7 @@ impl Listener {
                 }
                 tokio::time::sleep(PAUSE * 2_u32.pow(tries)).await;
                 tries += 1;
-                match self.errand.listen(&self.upstream, last.as_deref()).await {
+                match self.errand.listen_again(&self.upstream, last.as_deref()).await {
                     Ok(frames) => break frames,
                     Err(Fault::SessionLost) => {
                         return upstream_session::forgotten(&self.errand, &self.upstream).await;

@@ -57,7 +57,7 @@ impl Resumption {
         errand: &Errand,
         upstream: &UpstreamSession,
     ) -> Result<Result<Frames, Duration>, Fault> {
-        match errand.listen(upstream, self.last.as_deref()).await {
+        match errand.listen_again(upstream, self.last.as_deref()).await {
             Ok(frames) => Ok(Ok(frames)),
             Err(fault @ (Fault::Unreachable { .. } | Fault::Cut { .. } | Fault::Status(500..))) => {
                 tracing::debug!(server = %upstream.server, %fault, "going on with the stream of a call");

@@ -204,7 +204,7 @@ pub(super) async fn slots(errand: &Errand) -> Result<Slots, Fault> {
 }
 
 /// The oldest session at this server, whoever is using it.
-fn somebodys(errand: &Errand) -> Option<Arc<UpstreamSession>> {
+pub(super) fn somebodys(errand: &Errand) -> Option<Arc<UpstreamSession>> {
     errand.hub.upstream_sessions.everything().into_iter().find(|upstream| upstream.server == errand.server)
 }
 
