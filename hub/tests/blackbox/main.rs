@@ -8,7 +8,7 @@
 //! - [`stateless`]: requests that stand alone, to an upstream of [`desk`] that a test plays by hand; [`states`]: those that
 //!   take several rounds; [`tasks`]: those that go on after their answer.
 //! - [`people`]: who may come, changed while the hub runs.
-//! - [`bridged`]: the same to an upstream that keeps sessions.
+//! - [`bridged`]: the same to an upstream that keeps sessions. [`kept`]: answers that are given again.
 //! - [`older`]: clients with sessions to an upstream that keeps none.
 //! - [`eras`]: rmcp in every pair of eras, and any JSON.
 //! - [`stdio`]: servers that are child processes, which are [`children`] of the test program.
@@ -23,6 +23,7 @@ mod clients;
 mod desk;
 mod eras;
 mod http;
+mod kept;
 mod lanes;
 mod merged;
 mod older;

@@ -65,6 +65,34 @@ async fn what_is_none_of_ones_own_is_refused_in_the_same_words_and_goes_nowhere(
     assert!(desk.is_idle(), "nothing of it went upstream");
 }
 
+/// Lets a client begin a task that its upstream calls this; what it is answered.
+async fn begun_as(client: &Modern, desk: &mut Desk, own: &str) -> Value {
+    let got = client.begin(&body(1, "tools/call", json!({ "name": "t" })));
+    desk.next().await.result(&json!({ "resultType": "task", "taskId": own, "status": "working", "ttlMs": 600_000 }));
+    answer_of(got.await.unwrap()).await
+}
+
+#[tokio::test]
+async fn who_has_too_many_tasks_is_refused_another_and_nobody_loses_one() {
+    let (hub, mut desk) = played().await;
+    let (alice, bob) = (Modern::new(&hub, "u", ALICE), Modern::new(&hub, "u", BOB));
+    let shown = |answer: Value| answer["result"]["taskId"].as_str().map(str::to_owned);
+    let bobs = shown(begun_as(&bob, &mut desk, "1").await).unwrap();
+    let first = shown(begun_as(&alice, &mut desk, "1").await).unwrap();
+    for number in 2..=1024 {
+        assert!(shown(begun_as(&alice, &mut desk, &number.to_string()).await).is_some(), "{number}");
+    }
+    let refused = begun_as(&alice, &mut desk, "1025").await;
+    assert_eq!(refused["error"]["data"]["reason"], "too-many-calls", "{refused}");
+    assert_eq!(shown(begun_as(&alice, &mut desk, "1").await).as_ref(), Some(&first), "one that she has is no other");
+    for (client, id) in [(&alice, &first), (&bob, &bobs)] {
+        let got = client.begin(&body(2, "tasks/get", json!({ "taskId": id })));
+        desk.next().await.result(&json!({ "resultType": "complete", "taskId": "1" }));
+        assert_eq!(answer_of(got.await.unwrap()).await["result"]["taskId"], **id);
+    }
+    assert!(shown(begun_as(&bob, &mut desk, "2").await).is_some(), "there is room for bob's");
+}
+
 #[tokio::test]
 async fn with_a_session_there_are_no_tasks() {
     let mut desk = Desk::open().await;
