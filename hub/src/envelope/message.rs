@@ -153,6 +153,15 @@ impl<'a> Message<'a> {
         self.members.as_ref()?.get(name)
     }
 
+    /// `params` without these members; `None` where they are no object.
+    pub(crate) fn params_without(&self, names: &[&str]) -> Option<String> {
+        match (&self.members, self.params) {
+            (Some(members), _) => Some(members.without(names)),
+            (None, None) => Some("{}".to_owned()),
+            (None, Some(_)) => None,
+        }
+    }
+
     /// A member of `params` that is a string, as it was written and read.
     pub(crate) fn string_param(&self, name: &str) -> Option<(&'a str, String)> {
         let raw = self.param(name)?;

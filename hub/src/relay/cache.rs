@@ -64,6 +64,8 @@ pub(super) struct Key {
 pub(super) struct Wanted {
     key: Key,
     since: Instant,
+    /// What stands in its places until it comes.
+    blank: Kept,
     own: Own,
     public: Option<Held<PublicCache, Kept>>,
 }
@@ -95,8 +97,7 @@ impl Key {
             "resources/read" => What::Resource,
             method => List::of(method).map(|_| What::List)?,
         };
-        let params = message.params.map(Object::read).transpose().ok()?;
-        let params = params.map(|params| params.without(&["_meta"])).unwrap_or_else(|| "{}".to_owned());
+        let params = message.params_without(&["_meta"])?;
         // An answer may depend on what its client declares.
         let declared = match errand.hub.isolation.keeps(Rule::KeepForWhatIsDeclared) {
             true => canonical(&errand.session.declared),
@@ -111,7 +112,7 @@ impl Key {
     /// Gives its answer a place, as long as somebody waits for it.
     pub(super) async fn begin(self, errand: &Errand) -> Result<Wanted, Fault> {
         let (hub, place) = (&errand.hub, errand.place());
-        let kept = Kept {
+        let blank = Kept {
             credential: errand.caller.credential.clone(),
             principal: errand.caller.principal.clone(),
             server: errand.server.clone(),
@@ -119,14 +120,14 @@ impl Key {
             answer: None,
         };
         let public = match self.shares {
-            true => Some(hub.public_cache.hold(&place, self.asked.1.clone(), kept.clone()).await?),
+            true => Some(hub.public_cache.hold(&place, self.asked.1.clone(), blank.clone()).await?),
             false => None,
         };
         let own = match self.kind {
-            What::List => Own::List(hub.list_cache.hold(&place, self.asked.clone(), kept).await?),
-            What::Resource => Own::Resource(hub.read_cache.hold(&place, self.asked.clone(), kept).await?),
+            What::List => Own::List(hub.list_cache.hold(&place, self.asked.clone(), blank.clone()).await?),
+            What::Resource => Own::Resource(hub.read_cache.hold(&place, self.asked.clone(), blank.clone()).await?),
         };
-        Ok(Wanted { key: self, since: Instant::now(), own, public })
+        Ok(Wanted { key: self, since: Instant::now(), blank, own, public })
     }
 
     /// For how long this answer may be kept, and whether for everybody.
@@ -202,13 +203,8 @@ impl Wanted {
         let complete = result.filter(|result| wish(text).is_none() && result.get("requestState").is_none());
         let Some(result) = complete.filter(|_| text.len() <= LONGEST) else { return Ok(()) };
         let Some((time, public)) = self.key.time(hub, era, &result) else { return Ok(()) };
-        let kept = Kept {
-            credential: errand.caller.credential.clone(),
-            principal: errand.caller.principal.clone(),
-            server: errand.server.clone(),
-            kind: self.key.kind,
-            answer: Some(Answered { text: text.into(), since: self.since, until: self.since + time }),
-        };
+        let answered = Answered { text: text.into(), since: self.since, until: self.since + time };
+        let kept = Kept { answer: Some(answered), ..self.blank };
         let anyway = !hub.isolation.keeps(Rule::KeepNothingThatChanged);
         let place = errand.place();
         let put = match (self.public, self.own) {
