@@ -48,7 +48,7 @@ async fn nothing_changes_for_who_stays_as_they_were() {
     let stage = Stage::new().await;
     let (alice, bob) = (Client::open(&stage.url, "db", ALICE).await, Client::open(&stage.url, "db", BOB).await);
     let said = stage.change(|told| {
-        told["users"]["alice"]["keys"].as_array_mut().unwrap().push(hashed("new", "alice-key-on-the-phone"))
+        told["users"]["alice"]["keys"].as_array_mut().unwrap().push(hashed("new", "alice-key-on-the-phone"));
     });
     assert_eq!(said.await, "users: 2; keys begun: 1, ended: 0");
     assert!(works(&alice).await && works(&bob).await);
