@@ -61,6 +61,8 @@ fn every_spoiled_target_file_is_told_with_place_and_remedy() {
         ("naming without name", "__{name}", ""),
         ("unknown level", "per-session", "per-sesion"),
         ("not optional", "supports: [keys]", "supports: [prompts]"),
+        ("a way that is not described", "supports: [keys]", "supports: [keys, revoke]"),
+        ("a step that does nothing", "supports: [keys]", "revoke: [{ for: key }]"),
         ("capability that is no text", "supports: [keys]", "supports: [1]"),
         ("unknown capability", "prompts: not", "promts: not"),
         ("wrong duration", "within: 1s", "within: 1"),
