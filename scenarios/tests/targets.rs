@@ -219,6 +219,21 @@ fn a_target_that_cannot_be_started_is_no_failure_of_the_hub() {
 }
 
 #[test]
+fn a_key_that_could_not_be_taken_away_is_no_failure_of_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("target.yaml");
+    let revoke = "revoke:\n  - run: [sh, -c, \"echo no such key >&2; exit 1\"]\nsupports: [revoke]\n";
+    fs::write(&file, format!("hub: knows no end\n{IDLE}{revoke}{ROUTES}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosstalk"));
+    let scenario = "lifecycle/a-revoked-key-ends-what-it-began";
+    let output = command.args([scenario, "--patience", "100ms", "--target"]).arg(&file).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("the key of alice was not taken away"), "{said}");
+    assert!(said.contains("ended with exit status: 1: no such key"), "{said}");
+}
+
+#[test]
 fn an_invalid_target_file_stops_everything() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("target.yaml");

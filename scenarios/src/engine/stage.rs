@@ -49,6 +49,8 @@ pub struct Stage {
     pub guest: Option<Guest>,
     /// The clock it runs by.
     pub pace: Pace,
+    /// Why what was played is worth nothing: the harness could not do something that was its part.
+    pub trouble: Option<String>,
     /// What stands in front of the upstreams, where that is a target.
     front: Option<Fronting>,
 }
@@ -181,7 +183,7 @@ impl Stage {
             fakes.insert(name.clone(), fake);
         }
         let (endpoints, keys) = (BTreeMap::new(), BTreeMap::new());
-        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace, front: None }, addresses))
+        Ok((Self { recorder, news, fakes, endpoints, keys, guest: None, pace, trouble: None, front: None }, addresses))
     }
 
     /// Puts a target in front of the upstreams.
@@ -191,10 +193,14 @@ impl Stage {
     }
 
     /// Ends the target's process and waits for its last words.
-    pub async fn close(self) {
+    ///
+    /// # Errors
+    /// Why what was played is worth nothing.
+    pub async fn close(self) -> Result<(), String> {
         if let Some(guest) = self.guest {
             guest.leave().await;
         }
+        self.trouble.map_or(Ok(()), Err)
     }
 }
 

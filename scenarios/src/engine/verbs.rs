@@ -119,8 +119,7 @@ impl Player<'_> {
     /// The target begins anew, and knows nobody's session any more; the clients do not know that yet.
     async fn restart(&mut self) -> Outcome {
         if let Err(reason) = self.stage.restart(self.facts).await {
-            // Nothing more will be answered, and that is what the trace then shows.
-            self.stage.recorder.record(Event::Log { line: format!("the target was not started again: {reason}") });
+            self.stage.trouble.get_or_insert(format!("the target was not started again: {reason}"));
         }
         Outcome::Done
     }
@@ -129,8 +128,7 @@ impl Player<'_> {
     async fn revoke(&mut self, actor: &Actor) -> Outcome {
         self.stage.pace.settle().await; // What was begun before was begun with the key.
         if let Err(reason) = self.stage.revoke(self.facts, actor).await {
-            // The key is good as before, and that is what the trace then shows.
-            self.stage.recorder.record(Event::Log { line: format!("the key of {actor} was not taken away: {reason}") });
+            self.stage.trouble.get_or_insert(format!("the key of {actor} was not taken away: {reason}"));
         }
         self.stage.pace.settle().await;
         Outcome::Done

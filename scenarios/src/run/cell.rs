@@ -150,7 +150,7 @@ impl Setting<'_> {
             let mut stage = Stage::raise(recorder.clone(), &facts, &self.front, pace, seed).await?;
             facts.keys.extend(stage.keys.clone());
             let took = Player::new(cell, &facts, &mut stage, &self.front, self.alone).play().await;
-            stage.close().await;
+            stage.close().await?;
             Ok::<_, String>(took)
         });
         // What still lives ends with the runtime, in an order that is chance: the book is closed before.
