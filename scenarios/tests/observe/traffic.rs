@@ -77,9 +77,9 @@ pub(crate) fn scenarios() -> Vec<Arc<Scenario>> {
     scenarios
 }
 
-/// The cells of a scenario that can be played over sockets, in one revision where it has several.
+/// The cells of a scenario that can be played over sockets and by clients alone, in one revision where it has several.
 pub(crate) fn cells(scenario: &Arc<Scenario>, mode: CredentialMode) -> Vec<Cell> {
-    if scenario.needs.iter().any(|need| need.value == Need::Clock) {
+    if scenario.needs.iter().any(|need| matches!(need.value, Need::Clock | Need::Restart | Need::Revoke)) {
         return Vec::new();
     }
     let mut cells = plan(std::slice::from_ref(scenario), &Options::default());
@@ -133,6 +133,7 @@ pub(crate) fn play(
             end.send(()).unwrap();
         };
         tokio::join!(observer(plan, play, played), playing);
+        assert_eq!(stage.trouble, None, "{}", cell.scenario.id.value);
     });
     let trace = recorder.into_trace(facts);
     secrets(&trace.facts, &trace.events)
