@@ -77,9 +77,12 @@ pub(crate) fn scenarios() -> Vec<Arc<Scenario>> {
     scenarios
 }
 
-/// The cells of a scenario that can be played over sockets and by clients alone, in one revision where it has several.
+/// The cells of a scenario that can be played over sockets and by clients alone, in one revision where it has several. No
+/// tap stands before a child process.
 pub(crate) fn cells(scenario: &Arc<Scenario>, mode: CredentialMode) -> Vec<Cell> {
-    if scenario.needs.iter().any(|need| matches!(need.value, Need::Clock | Need::Restart | Need::Revoke)) {
+    let needs_a_hand = |need| matches!(need, Need::Clock | Need::Restart | Need::Revoke);
+    let has_child = scenario.upstreams.keys().any(|upstream| scenario.is_child(upstream));
+    if has_child || scenario.needs.iter().any(|need| needs_a_hand(need.value)) {
         return Vec::new();
     }
     let mut cells = plan(std::slice::from_ref(scenario), &Options::default());
