@@ -20,15 +20,18 @@ const FRESH: u64 = 64;
 struct Stage {
     pool: Pool,
     seats: Vec<Seat>,
+    /// What each of them acquires.
+    sessions: Vec<Arc<str>>,
 }
 
 impl Stage {
     async fn new(users: usize) -> Arc<Self> {
-        let stage = Self { pool: Pool::new(), seats: (0..users).map(|user| Seat::new("settled", user)).collect() };
-        for seat in &stage.seats {
-            stage.pool.acquire(seat).await.unwrap();
+        let (pool, seats) = (Pool::new(), (0..users).map(|user| Seat::new("settled", user)).collect::<Vec<_>>());
+        let mut sessions = Vec::new();
+        for seat in &seats {
+            sessions.push(pool.acquire(seat).await.unwrap());
         }
-        Arc::new(stage)
+        Arc::new(Self { pool, seats, sessions })
     }
 }
 
@@ -63,6 +66,17 @@ async fn cold(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
     began.elapsed()
 }
 
+/// By anybody, who knows where their session is: so much of that is not the pool's.
+async fn known(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
+    let mut next = wander(task);
+    let began = Instant::now();
+    for _ in 0..times {
+        let number = next(stage.seats.len());
+        std::hint::black_box(stage.pool.take_known(&stage.seats[number], &stage.sessions[number])).unwrap();
+    }
+    began.elapsed()
+}
+
 async fn miss(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
     let kind = format!("fresh {task}");
     let mut took = Duration::ZERO;
@@ -74,7 +88,9 @@ async fn miss(stage: Arc<Stage>, task: u64, times: u64) -> Duration {
             std::hint::black_box(stage.pool.acquire(seat).await).unwrap();
         }
         took += began.elapsed();
-        stage.pool.forget(&kind);
+        for seat in &seats {
+            stage.pool.release(seat).await;
+        }
     }
     took
 }
@@ -128,6 +144,7 @@ fn pool(criterion: &mut Criterion) {
             };
             bench("hit", &|times| spread(&runtime, &stage, tasks, times, hit));
             bench("cold", &|times| spread(&runtime, &stage, tasks, times, cold));
+            bench("known", &|times| spread(&runtime, &stage, tasks, times, known));
             bench("miss", &|times| spread(&runtime, &stage, tasks, times, miss));
             bench("evict", &|times| spread(&runtime, &stage, tasks, times, evict));
         }

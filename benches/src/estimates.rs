@@ -12,7 +12,7 @@ pub const USERS: [usize; 3] = [1, 1000, 100_000];
 /// Tasks that use it side by side.
 pub const TASKS: [usize; 3] = [1, 2, 8];
 /// What is done to the pool.
-pub const OPERATIONS: [&str; 4] = ["hit", "cold", "miss", "evict"];
+pub const OPERATIONS: [&str; 5] = ["hit", "cold", "known", "miss", "evict"];
 /// What is done to a message.
 pub const CODEC: [&str; 2] = ["read", "readdress"];
 /// Text in its arguments, in bytes.

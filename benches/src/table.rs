@@ -105,15 +105,16 @@ fn pool(measured: &Pool) -> Vec<Row> {
     let all = times.map(|spread| time(spread.median)).join(", ");
     let operation = match *operation {
         "cold" => "hit by anybody",
+        "known" => "left out, by anybody who knows where to look",
         "hit" => "hit by one of 64 active users",
         other => other,
     };
     let mut rows = vec![Row::new(format!("pool {operation}, {who}; {users} users"), all)];
-    if operation.starts_with("hit") && *tasks == 1 {
+    if ["hit", "cold", "known"].contains(&measured.operation) && *tasks == 1 {
         let grown = times[times.len() - 1].median / times[0].median;
         let most = USERS.last().copied().map(count).unwrap_or_default();
         let row = Row::new(format!("pool {operation}, {who}: {most} users / 1 user"), part(grown));
-        rows.push(row.goal(format!("≤ {POOL}"), grown <= POOL));
+        rows.push(if measured.operation == "known" { row } else { row.goal(format!("≤ {POOL}"), grown <= POOL) });
     }
     rows
 }

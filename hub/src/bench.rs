@@ -52,9 +52,10 @@ impl Pool {
         self.table.evict(&seat.life.end()).await.len()
     }
 
-    /// Throws away all sessions of this kind.
-    pub fn forget(&self, kind: &str) {
-        self.table.discard(|_, session| session.starts_with(kind));
+    /// The same for whoever knows where the session is: what no table could do without.
+    pub fn take_known(&self, seat: &Seat, known: &Arc<str>) -> Option<Arc<str>> {
+        let place = Place::of(&seat.caller).towards(&self.server, Account::Callers).in_session(&seat.life);
+        (std::hint::black_box(&place).session() == Some(known)).then(|| known.clone())
     }
 }
 

@@ -59,6 +59,7 @@ impl Hub {
         let mut next = next.people;
         stay(&now, &mut next);
         let mut gone: Vec<_> = now.holders.iter().filter(|(key, caller)| !next.holds(key, caller)).collect();
+        gone.sort_by(|(_, one), (_, other)| one.credential.cmp(&other.credential));
         if !self.isolation.keeps(Rule::RefuseRevokedKeys) {
             for (key, caller) in gone.drain(..) {
                 next.holders.entry(*key).or_insert_with(|| caller.clone());

@@ -81,7 +81,7 @@ impl Place {
     }
 
     /// The session's key, where it lies in one.
-    pub(super) fn session(&self) -> Option<&Arc<str>> {
+    pub(crate) fn session(&self) -> Option<&Arc<str>> {
         self.session.as_ref().map(Life::key)
     }
 
