@@ -67,17 +67,16 @@ impl Hub {
         }
         let begun = next.holders.iter().filter(|(key, caller)| !now.holds(key, caller)).count();
         let changes = Changes { users: next.users.len(), begun, ended: gone.len(), not_yet };
-        let gone: Vec<_> = gone.into_iter().map(|(_, caller)| caller).collect();
         if self.isolation.keeps(Rule::EndWithTheKey) {
             // First, since whoever may come again must not find what was kept for who they were.
-            for caller in &gone {
+            for (_, caller) in gone {
                 self.forget(caller).await;
             }
         }
         self.people.replace(next);
         if self.isolation.keeps(Rule::EndWithTheKey) {
             for session in self.sessions.everything().into_iter().chain(self.bridged_sessions.everything()) {
-                if gone.iter().any(|caller| caller.is(&session.caller)) {
+                if session.caller.life.has_ended() {
                     downstream::end(self, &session).await;
                 }
             }
